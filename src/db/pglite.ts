@@ -1,0 +1,31 @@
+import { mkdirSync } from "node:fs";
+import { PGlite } from "@electric-sql/pglite";
+import { PrismaPGlite } from "pglite-prisma-adapter";
+import type { Driver } from "./database.ts";
+import { lockDirectory } from "./lock.ts";
+
+/** `directory` null: in memory, for tests. */
+export async function openPglite(directory: string | null): Promise<Driver> {
+  let lock: { release(): void } | null = null;
+  if (directory) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    lock = lockDirectory(directory);
+  }
+  const pglite = directory ? new PGlite(`${directory}/pglite`) : new PGlite();
+  await pglite.waitReady;
+  return {
+    kind: "pglite",
+    adapter: new PrismaPGlite(pglite),
+    async query<Row>(_name: string, text: string, values: unknown[]) {
+      return (await pglite.query<Row>(text, values)).rows;
+    },
+    async script(text) {
+      await pglite.exec(text);
+    },
+    listen: (channel, onMessage) => pglite.listen(channel, onMessage),
+    async close() {
+      await pglite.close();
+      lock?.release();
+    },
+  };
+}
