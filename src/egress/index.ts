@@ -1,0 +1,78 @@
+import net from "node:net";
+import { Agent, buildConnector } from "undici";
+import { egressError, translate } from "./errors.ts";
+import { createFetch, type EgressInit } from "./fetch.ts";
+import { bareHost, createGuard, type ExactTarget } from "./guard.ts";
+
+export { EgressError, type EgressErrorCode } from "./errors.ts";
+export type { EgressInit } from "./fetch.ts";
+export type { ExactTarget } from "./guard.ts";
+
+export interface EgressOptions {
+  /** Addresses and CIDR ranges that may be reached although they are not public (MOORLINE_EGRESS_ALLOW). */
+  allow: readonly string[];
+  /** Single hosts with their port, as URLs spell them; the sandbox. */
+  exact?: readonly ExactTarget[];
+}
+
+/** The one door out of the process. */
+export interface Egress {
+  /**
+   * `fetch` to public addresses, over http: and https: only. Never follows a redirect. `timeoutMs` (default 15,000) covers
+   * everything until the body has been read; `maxBytes` (default 1 MiB) counts decoded bytes. Rejects with an EgressError, and so
+   * does reading the body; with the signal's reason where `init.signal` aborts. Fits openid-client's `customFetch`.
+   */
+  fetch(url: string | URL, init?: EgressInit): Promise<Response>;
+  /** Resolves where `fetch` and `connectGuard` would connect now; rejects with BLOCKED_ADDRESS or HOST_NOT_FOUND. */
+  assertAllowed(host: string, port: number): Promise<void>;
+  /**
+   * For drivers that open sockets of their own: `net.connect(egress.connectGuard(host, port))`. Throws BLOCKED_ADDRESS for an
+   * address literal; for a name the `lookup` in it checks what the socket will connect to.
+   */
+  connectGuard(host: string, port: number): { host: string; port: number; lookup?: net.LookupFunction };
+  /** Ends calls that are still running and closes the pool. */
+  close(): Promise<void>;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+export function createEgress(options: EgressOptions): Egress {
+  const guard = createGuard(options);
+  const agent = new Agent({ connect: guardedConnector(), bodyTimeout: 0, headersTimeout: 0, maxHeaderSize: 64 * 1024 });
+
+  function connectGuard(host: string, port: number): ReturnType<Egress["connectGuard"]> {
+    const name = bareHost(host);
+    if (guard.isExact(name, port)) return { host: name, port };
+    if (net.isIP(name)) guard.checkAddress(name, name);
+    return { host: name, port, lookup: guard.lookup };
+  }
+
+  function guardedConnector(): buildConnector.connector {
+    // HTTP/1.1 only: a request of its own on a socket of its own is what tells a lost answer from one never sent.
+    const tls = { rejectUnauthorized: true, minVersion: "TLSv1.2", allowH2: false, timeout: CONNECT_TIMEOUT_MS } as const;
+    const guarded = buildConnector({ ...tls, lookup: guard.lookup } as buildConnector.BuildOptions);
+    const open = buildConnector(tls as buildConnector.BuildOptions);
+    return (target, callback) => {
+      const port = Number(target.port) || (target.protocol === "https:" ? 443 : 80);
+      try {
+        const { lookup } = connectGuard(target.hostname, port);
+        (lookup ? guarded : open)(target, callback);
+      } catch (error) {
+        callback(error as Error, null);
+      }
+    };
+  }
+
+  return {
+    fetch: createFetch(agent),
+    connectGuard,
+    async assertAllowed(host, port) {
+      const target = connectGuard(host, port);
+      if (!target.lookup || net.isIP(target.host)) return;
+      const { lookup } = target;
+      const error = await new Promise((resolve) => lookup(target.host, { all: true }, resolve));
+      if (error) throw translate(error, target.host, false);
+    },
+    close: () => agent.destroy(egressError("CONNECTION_LOST", "The server", { requestSent: true })),
+  };
+}

@@ -1,0 +1,130 @@
+import { createPrivateKey, type KeyObject } from "node:crypto";
+import * as oidc from "openid-client";
+import { expand, expandUrl, hostRulesOf, TemplateError, type TemplateScope } from "../../catalogue/templates.ts";
+import type { ApiDefinition } from "../../catalogue/types.ts";
+import { failure } from "./failures.ts";
+import { hasQuirk } from "./quirks.ts";
+import type { OAuth2Client } from "./types.ts";
+
+/** Fills one of the scheme's URL templates for this client. Throws a Failure that names what is missing, not its value. */
+export function endpoint(client: OAuth2Client, template: string, more: TemplateScope = {}): string {
+  return asFailure(() => expandUrl(template, scopeOf(client, more), hostRulesOf(client.scheme)));
+}
+
+/**
+ * Scheme, host and port of the token endpoint and of the API (null where there is none): what a grant is pinned to, so that a
+ * changed one is noticed and secrets stay where they were given for (design sections 4 and 5.14). Throws a Failure.
+ */
+export function originsOf(client: OAuth2Client, api: ApiDefinition | undefined): { token: string; api: string | null } {
+  const origin = (template: string) => new URL(endpoint(client, template)).origin;
+  return { token: origin(client.scheme.tokenUrl), api: api ? origin(api.baseUrl) : null };
+}
+
+/** Fills the templates in a map of parameters or headers. */
+export function expandAll(
+  client: OAuth2Client,
+  templates: Readonly<Record<string, string>> | undefined,
+  more: TemplateScope = {},
+): Record<string, string> {
+  return asFailure(() =>
+    Object.fromEntries(Object.entries(templates ?? {}).map(([name, value]) => [name, expand(value, scopeOf(client, more))])),
+  );
+}
+
+export function scopeOf(client: OAuth2Client, more: TemplateScope = {}): TemplateScope {
+  return { connection: client.values, clientId: client.clientId, ...more };
+}
+
+export function asFailure<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof TemplateError) throw failure("CONFIG_CHANGED", { message: error.message });
+    throw error;
+  }
+}
+
+type Endpoint = { tokenUrl?: string; revocationUrl?: string };
+
+/** openid-client's view of the provider and of us. Every request goes through `fetch`. */
+export async function configure(client: OAuth2Client, fetch: oidc.CustomFetch, use: Endpoint = {}): Promise<oidc.Configuration> {
+  const { scheme } = client;
+  const url = (template: string | undefined) => (template === undefined ? undefined : endpoint(client, template));
+  const tokenUrl = endpoint(client, use.tokenUrl ?? scheme.tokenUrl);
+  const server: oidc.ServerMetadata = withoutUndefined({
+    // Without a known issuer ID tokens and `iss` are left out before openid-client sees them, so this is compared with nothing.
+    issuer: url(scheme.issuer) ?? new URL(tokenUrl).origin,
+    authorization_endpoint: endpoint(client, scheme.authorizationUrl),
+    token_endpoint: tokenUrl,
+    jwks_uri: url(scheme.jwksUri),
+    revocation_endpoint: url(use.revocationUrl),
+    pushed_authorization_request_endpoint: url(scheme.pushedAuthorizationUrl),
+    authorization_response_iss_parameter_supported: scheme.issInAuthorizationResponse,
+    id_token_signing_alg_values_supported: scheme.idTokenAlgorithms && [...scheme.idTokenAlgorithms],
+  });
+  const config = new oidc.Configuration(server, client.clientId, {}, await authentication(client));
+  config[oidc.customFetch] = fetch;
+  // The one door has the time limit, and knows a refused connection from a lost answer.
+  config.timeout = 0;
+  // Whether plain http may be reached at all is decided where connectors are made and again by the egress door.
+  const plain = Object.values(server).some((value) => typeof value === "string" && value.startsWith("http:"));
+  if (plain) oidc.allowInsecureRequests(config);
+  if (server.jwks_uri) oidc.enableNonRepudiationChecks(config);
+  return config;
+}
+
+async function authentication(client: OAuth2Client): Promise<oidc.ClientAuth> {
+  const secret = client.clientSecret?.reveal() ?? "";
+  if (secret === "") return oidc.None();
+  switch (client.scheme.tokenAuthMethod) {
+    case "CLIENT_SECRET_BASIC":
+      return clientSecretBasic(client, secret);
+    case "CLIENT_SECRET_POST":
+      return oidc.ClientSecretPost(secret);
+    case "PRIVATE_KEY_JWT":
+      return oidc.PrivateKeyJwt(importSigningKey(secret));
+    case "NONE":
+      return oidc.None();
+  }
+}
+
+/**
+ * RFC 6749 section 2.3.1, encoded as a form is (WHATWG): `-`, `.` and `_` stay as they are. openid-client's own function encodes
+ * them too, which is right on paper, but providers that don't decode then see another client id.
+ */
+function clientSecretBasic(client: OAuth2Client, secret: string): oidc.ClientAuth {
+  const raw = hasQuirk(client.scheme, "basic-without-encoding");
+  const encode = (text: string) => (raw ? text : new URLSearchParams([["", text]]).toString().slice(1));
+  return (_as, _client, _body, headers) => headers.set("authorization", basic(encode(client.clientId), encode(secret)));
+}
+
+/** RFC 7617, the pair as it is. */
+export function basic(username: string, password: string): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+}
+
+/** A private key as PKCS 8 PEM or as a JWK; RSA signs RS256, P-256 ES256, Ed25519 Ed25519. */
+function importSigningKey(text: string): CryptoKey | oidc.PrivateKey {
+  try {
+    const jwk = text.trimStart().startsWith("{") ? (JSON.parse(text) as Record<string, unknown> & { kid?: string }) : null;
+    const key = jwk ? createPrivateKey({ key: jwk as never, format: "jwk" }) : createPrivateKey(text);
+    const cryptoKey = toCryptoKey(key);
+    return jwk?.kid ? { key: cryptoKey, kid: jwk.kid } : cryptoKey;
+  } catch {
+    // The parser's own message may quote the key.
+    throw failure("INVALID_CLIENT", {
+      message: "The client's private key cannot be read.",
+      remedy: "Enter it as PKCS 8 PEM or as a JWK: RSA, EC P-256 or Ed25519.",
+    });
+  }
+}
+
+function toCryptoKey(key: KeyObject): CryptoKey {
+  if (key.asymmetricKeyType === "rsa") return key.toCryptoKey({ name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" }, false, ["sign"]);
+  if (key.asymmetricKeyType === "ec") return key.toCryptoKey({ name: "ECDSA", namedCurve: "P-256" } as never, false, ["sign"]);
+  return key.toCryptoKey("Ed25519", false, ["sign"]);
+}
+
+function withoutUndefined<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as T;
+}

@@ -1,0 +1,115 @@
+import * as oidc from "openid-client";
+import { textAt } from "../../catalogue/paths.ts";
+import { Secret } from "../../lib/secret.ts";
+import { checkCallback } from "./callback.ts";
+import { configure, endpoint, expandAll } from "./client.ts";
+import { createExchange, type Exchange } from "./exchange.ts";
+import { failure } from "./failures.ts";
+import type { CompleteInput, OAuth2Client, RefreshInput, TokenSet } from "./types.ts";
+
+/**
+ * Redeems the code (RFC 6749 section 4.1.3). The caller has consumed the state already; it is compared once more here, as are
+ * `iss`, the nonce and the ID token. Throws a Failure, or what `onRawAnswer` threw.
+ */
+export async function complete(input: CompleteInput): Promise<TokenSet> {
+  if (checkCallback(input.client, input.parameters).outcome !== "CODE") throw failure("INVALID_GRANT");
+  if (input.parameters.get("state") !== input.state) throw failure("STATE_MISMATCH");
+  const fromCallback = discover(input.client, "callback", (path) => input.parameters.get(path));
+  const client: OAuth2Client = { ...input.client, values: { ...input.client.values, ...fromCallback } };
+  const { scheme } = client;
+  const exchange = createExchange({
+    ...input,
+    client,
+    url: endpoint(client, scheme.tokenUrl),
+    keepIdToken: scheme.issuer !== undefined && scheme.jwksUri !== undefined,
+  });
+  const checks: oidc.AuthorizationCodeGrantChecks = {
+    expectedState: input.state,
+    ...(scheme.pkce !== false && { pkceCodeVerifier: input.codeVerifier }),
+    // Read after the answer is in: with fewer scopes granted than asked there may be no ID token, so no nonce to expect.
+    get expectedNonce() {
+      return exchange.hasIdToken && input.scopes.includes("openid") ? input.nonce : undefined;
+    },
+  };
+  try {
+    const config = await configure(client, exchange.fetch);
+    const parameters = expandAll(client, scheme.tokenParameters);
+    const answer = await oidc.authorizationCodeGrant(config, callbackUrl(client, input), checks, parameters);
+    return tokenSet(client, answer, exchange, input.scopes, fromCallback);
+  } catch (error) {
+    throw exchange.explain(error);
+  }
+}
+
+/**
+ * Trades the refresh token for new tokens (RFC 6749 section 6). A null `refreshToken` in the result means that the old one stays.
+ * Throws a Failure (`responseLost` tells whether the provider may have acted), or what `onRawAnswer` threw.
+ */
+export async function refresh(input: RefreshInput): Promise<TokenSet> {
+  const { client } = input;
+  const tokenUrl = client.scheme.refreshUrl ?? client.scheme.tokenUrl;
+  // A new ID token would only add ways to fail once the provider has rotated.
+  const exchange = createExchange({ ...input, url: endpoint(client, tokenUrl), keepIdToken: false });
+  try {
+    const config = await configure(client, exchange.fetch, { tokenUrl });
+    const parameters = expandAll(client, client.scheme.refreshParameters);
+    const answer = await oidc.refreshTokenGrant(config, input.refreshToken.reveal(), parameters);
+    return tokenSet(client, answer, exchange, input.scopes, {});
+  } catch (error) {
+    throw exchange.explain(error);
+  }
+}
+
+/** Our redirect URI with what came to it; `iss` is left out where there is no issuer to compare it with. */
+function callbackUrl(client: OAuth2Client, input: CompleteInput): URL {
+  const url = new URL(client.redirectUri);
+  for (const name of ["code", "state", "iss"]) {
+    const value = input.parameters.get(name);
+    if (value !== null && (name !== "iss" || client.scheme.issuer)) url.searchParams.set(name, value);
+  }
+  return url;
+}
+
+type TokenAnswer = oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers;
+
+function tokenSet(
+  client: OAuth2Client,
+  answer: TokenAnswer,
+  exchange: Exchange,
+  requested: readonly string[],
+  fromCallback: Record<string, string>,
+): TokenSet {
+  const body = exchange.answer?.body ?? {};
+  const fromAnswer = discover(client, "tokenAnswer", (path) => textAt(body, [path]));
+  return {
+    accessToken: new Secret(answer.access_token),
+    tokenType: answer.token_type === "bearer" ? "Bearer" : answer.token_type,
+    refreshToken: answer.refresh_token ? new Secret(answer.refresh_token) : null,
+    expiresInSeconds: answer.expires_in ?? null,
+    idTokenClaims: answer.claims() ?? null,
+    grantedScopes: answer.scope === undefined ? [...requested] : answer.scope.split(/\s+/).filter(Boolean),
+    discovered: { ...fromCallback, ...fromAnswer },
+    answer: new Secret(JSON.stringify(body)),
+  };
+}
+
+/** Values that the connector's data says to keep, each held to its pattern: they may become part of a host. */
+function discover(
+  client: OAuth2Client,
+  from: "callback" | "tokenAnswer",
+  read: (path: string) => string | null,
+): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const value of client.scheme.discovered ?? []) {
+    if (value.from !== from) continue;
+    const match = new RegExp(value.pattern, "u").exec(read(value.path) ?? "");
+    const text = match?.[1] ?? match?.[0];
+    if (text && (!value.options || value.options.includes(text))) found[value.name] = text;
+    else if (value.required) {
+      throw failure("MALFORMED_RESPONSE", {
+        message: `The provider's answer lacks “${value.path}”, or it is not one of its hosts.`,
+      });
+    }
+  }
+  return found;
+}

@@ -1,0 +1,110 @@
+import { textAt } from "../../catalogue/paths.ts";
+import type { AccountMapping } from "../../catalogue/types.ts";
+import { apply } from "./apply.ts";
+import { endpoint } from "./client.ts";
+import { DEFAULT_TIMEOUT_MS } from "./exchange.ts";
+import { failure, networkFailure, providerFailure, retryAfterSeconds } from "./failures.ts";
+import { errorIn, hasQuirk } from "./quirks.ts";
+import type { IdentifyInput, OAuth2Client, ProviderIdentity } from "./types.ts";
+
+const MAX_BYTES = 1_048_576;
+
+/**
+ * Whose account it is, as the connector's data says where to look. Null: the provider does not tell, or not with these scopes.
+ * Throws a Failure where it could not be asked now (unreachable, rate limited, 5xx) or contradicts its own ID token.
+ */
+export async function identify(input: IdentifyInput): Promise<ProviderIdentity | null> {
+  const { account } = input.client.scheme;
+  if (!account) return null;
+  switch (account.source) {
+    case "idToken":
+      return input.tokens.idTokenClaims ? identityFrom(account, input.tokens.idTokenClaims) : fromUserinfo(input, account);
+    case "userinfo":
+      return fromUserinfo(input, account);
+    case "tokenAnswer":
+      return identityFrom(account, JSON.parse(input.tokens.answer.reveal()));
+    case "connection":
+      return identityFrom(account, input.client.values);
+  }
+}
+
+async function fromUserinfo(input: IdentifyInput, account: AccountMapping): Promise<ProviderIdentity | null> {
+  const client: OAuth2Client = { ...input.client, values: { ...input.client.values, ...input.tokens.discovered } };
+  if (!client.scheme.userinfoUrl) return null;
+  const answer = await ask(input, client, account, client.scheme.userinfoUrl);
+  if (answer === null) return null;
+  const expected = input.tokens.idTokenClaims?.sub;
+  // OpenID Connect Core 5.3.2: an answer about somebody else must not be used.
+  if (expected !== undefined && typeof answer.sub === "string" && answer.sub !== expected) {
+    throw failure("MALFORMED_RESPONSE", {
+      message: "The provider's user-info answer is about another account than its ID token.",
+    });
+  }
+  return identityFrom(account, answer);
+}
+
+async function ask(
+  input: IdentifyInput,
+  client: OAuth2Client,
+  account: AccountMapping,
+  template: string,
+): Promise<Record<string, unknown> | null> {
+  const { scheme } = client;
+  const applied = apply({
+    scheme,
+    api: undefined,
+    accessToken: input.tokens.accessToken,
+    values: client.values,
+    clientId: client.clientId,
+  });
+  const url = new URL(endpoint(client, template));
+  for (const [name, value] of Object.entries(applied.query)) url.searchParams.set(name, value);
+  const { request } = account;
+  const body = request?.body === undefined ? undefined : JSON.stringify(request.body);
+  const headers = {
+    accept: "application/json",
+    "user-agent": "Moorline",
+    ...(body !== undefined && { "content-type": "application/json" }),
+    ...request?.headers,
+    ...applied.headers,
+  };
+  let response: Response;
+  let text: string;
+  try {
+    const timeoutMs = input.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const method = request?.method ?? "GET";
+    response = await input.fetch(url.href, { method, headers, body, redirect: "manual", timeoutMs, maxBytes: MAX_BYTES });
+    text = await response.text();
+  } catch (error) {
+    throw networkFailure(error);
+  }
+  if (response.status >= 500 || response.status === 429) {
+    const wait = retryAfterSeconds(response.headers);
+    throw providerFailure(null, { code: null, description: null, status: response.status, retryAfterSeconds: wait });
+  }
+  const json = response.ok ? parseObject(text) : null;
+  return json && hasQuirk(scheme, "error-with-200") && errorIn(json) ? null : json;
+}
+
+function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    const json: unknown = JSON.parse(text);
+    return typeof json === "object" && json !== null ? (json as Record<string, unknown>) : null;
+  } catch {
+    return null;
+  }
+}
+
+function identityFrom(account: AccountMapping, source: unknown): ProviderIdentity | null {
+  const id = textAt(source, account.id);
+  if (id === null) return null;
+  const short = (paths: readonly string[] | undefined) => textAt(source, paths)?.slice(0, 500) ?? null;
+  const avatarUrl = textAt(source, account.avatarUrl);
+  return {
+    id,
+    name: short(account.name),
+    email: short(account.email),
+    avatarUrl:
+      avatarUrl && avatarUrl.length <= 2_000 && /^https?:\/\//i.test(avatarUrl) && URL.canParse(avatarUrl) ? avatarUrl : null,
+  };
+}

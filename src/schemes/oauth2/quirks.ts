@@ -1,0 +1,177 @@
+import { atPath } from "../../catalogue/paths.ts";
+import type { OAuth2SchemeDefinition } from "../../catalogue/types.ts";
+
+/** A token endpoint's answer while it is being brought into the form of RFC 6749 section 5. */
+export interface Answer {
+  status: number;
+  body: Record<string, unknown>;
+}
+
+interface QuirkDescription {
+  description: string;
+  /** What `value` means, where the quirk takes one. */
+  value?: string;
+}
+
+/**
+ * Every oddity that a connector's data can switch on. The catalogue's JSON Schema and the tests hold against this list; a
+ * harmless normalisation needs no entry and is always on (content type, any 2xx, null members, numbers as text).
+ */
+export const QUIRKS = {
+  "token-type-missing": { description: "The token answer has no token_type: it is taken as Bearer." },
+  "token-type-other": { description: "token_type is a word of the provider's own (such as `bot`): it is taken as Bearer." },
+  "scope-as-list": { description: "scope is a JSON list instead of a string." },
+  "scope-commas": { description: "scope in the token answer is separated by commas." },
+  "error-with-200": { description: "An error is answered with a 2xx status; `error`, or `ok: false`, tells." },
+  "token-answer-nested": { description: "The token answer is inside another object.", value: "Dotted path to that object." },
+  "token-answer-form-encoded": { description: "The token answer is form-encoded instead of JSON." },
+  "access-token-named": { description: "The access token has another name.", value: "Dotted path to it." },
+  "expires-at": {
+    description: "The expiry is a point in time instead of a number of seconds.",
+    value: "Dotted path to it: seconds or milliseconds since 1970, or ISO 8601.",
+  },
+  "basic-without-encoding": {
+    description: "HTTP Basic wants client id and secret as they are, not form-encoded first (RFC 6749 section 2.3.1).",
+  },
+  "callback-hmac": {
+    description:
+      "The callback is signed: hex HMAC-SHA256, keyed with the client secret, over its other parameters in order of name.",
+    value: "Name of the parameter that holds the signature.",
+  },
+} as const satisfies Record<string, QuirkDescription>;
+
+export type QuirkName = keyof typeof QUIRKS;
+
+export function hasQuirk(scheme: OAuth2SchemeDefinition, name: QuirkName): boolean {
+  return scheme.quirks?.some((quirk) => quirk.name === name) ?? false;
+}
+
+export function quirkValue(scheme: OAuth2SchemeDefinition, name: QuirkName): string | null {
+  return scheme.quirks?.find((quirk) => quirk.name === name)?.value ?? null;
+}
+
+/** The JSON object in a body; with the form quirk, a form as an object. Null where it is neither. */
+export function parseBody(scheme: OAuth2SchemeDefinition, text: string): Record<string, unknown> | null {
+  const body = text.replace(/^\uFEFF/, "").trim();
+  try {
+    const json: unknown = JSON.parse(body);
+    return isObject(json) ? json : null;
+  } catch {
+    if (!hasQuirk(scheme, "token-answer-form-encoded") || !/^[^\s<>{}]+=/.test(body)) return null;
+    return Object.fromEntries(new URLSearchParams(body));
+  }
+}
+
+/** Brings an answer into the standard's form. Each step is a pure function and leaves a standard answer as it is. */
+export function normaliseAnswer(scheme: OAuth2SchemeDefinition, answer: Answer): Answer {
+  const steps: ((answer: Answer, scheme: OAuth2SchemeDefinition) => Answer)[] = [
+    unnest,
+    withoutNulls,
+    errorStatus,
+    successStatus,
+    accessTokenName,
+    tokenType,
+    scopeString,
+    expiry,
+    numbers,
+  ];
+  return steps.reduce((current, step) => step(current, scheme), answer);
+}
+
+/** The provider's error code and text in any of the usual forms; null where the body holds none. */
+export function errorIn(body: Record<string, unknown>): { code: string; description: string | null } | null {
+  const error = body.error ?? body.error_code;
+  if (typeof error === "string" && error !== "") return { code: error, description: descriptionIn(body) };
+  if (isObject(error)) {
+    const code = error.code ?? error.type ?? error.error;
+    return { code: typeof code === "string" ? code : "error", description: descriptionIn(error) };
+  }
+  return body.ok === false ? { code: "error", description: descriptionIn(body) } : null;
+}
+
+function descriptionIn(body: Record<string, unknown>): string | null {
+  const text = body.error_description ?? body.message ?? body.errorMessage;
+  return typeof text === "string" ? text : null;
+}
+
+function unnest(answer: Answer, scheme: OAuth2SchemeDefinition): Answer {
+  const path = quirkValue(scheme, "token-answer-nested");
+  const inner = path === null ? undefined : atPath(answer.body, path);
+  // What stands around it stays readable for account and discovered values.
+  return isObject(inner) && answer.body.access_token === undefined ? { ...answer, body: { ...answer.body, ...inner } } : answer;
+}
+
+function withoutNulls(answer: Answer): Answer {
+  return { ...answer, body: Object.fromEntries(Object.entries(answer.body).filter(([, value]) => value !== null)) };
+}
+
+function errorStatus(answer: Answer, scheme: OAuth2SchemeDefinition): Answer {
+  if (!isSuccess(answer.status) || !hasQuirk(scheme, "error-with-200")) return answer;
+  return errorIn(answer.body) ? { ...answer, status: 400 } : answer;
+}
+
+function successStatus(answer: Answer): Answer {
+  return isSuccess(answer.status) ? { ...answer, status: 200 } : answer;
+}
+
+function accessTokenName(answer: Answer, scheme: OAuth2SchemeDefinition): Answer {
+  const path = quirkValue(scheme, "access-token-named");
+  const token = path === null ? undefined : atPath(answer.body, path);
+  return answer.body.access_token === undefined && typeof token === "string" ? withBody(answer, { access_token: token }) : answer;
+}
+
+function tokenType(answer: Answer, scheme: OAuth2SchemeDefinition): Answer {
+  if (typeof answer.body.access_token !== "string") return answer;
+  const type = answer.body.token_type;
+  const missing = type === undefined || type === "";
+  if (missing) return hasQuirk(scheme, "token-type-missing") ? withBody(answer, { token_type: "Bearer" }) : answer;
+  return hasQuirk(scheme, "token-type-other") ? withBody(answer, { token_type: "Bearer" }) : answer;
+}
+
+function scopeString(answer: Answer, scheme: OAuth2SchemeDefinition): Answer {
+  const scope = answer.body.scope;
+  if (Array.isArray(scope) && hasQuirk(scheme, "scope-as-list")) {
+    return withBody(answer, { scope: scope.filter((item) => typeof item === "string").join(" ") });
+  }
+  if (typeof scope === "string" && hasQuirk(scheme, "scope-commas")) {
+    return withBody(answer, {
+      scope: scope
+        .split(/[\s,]+/)
+        .filter(Boolean)
+        .join(" "),
+    });
+  }
+  return answer;
+}
+
+function expiry(answer: Answer, scheme: OAuth2SchemeDefinition): Answer {
+  const path = quirkValue(scheme, "expires-at");
+  if (path === null || answer.body.expires_in !== undefined) return answer;
+  const at = atPath(answer.body, path);
+  const number = typeof at === "number" ? at : typeof at === "string" && /^\d+$/.test(at) ? Number(at) : null;
+  // Seconds since 1970 pass 10^11 in the year 5138, milliseconds did in 1973.
+  const milliseconds = number !== null ? (number < 1e11 ? number * 1000 : number) : Date.parse(String(at));
+  if (!Number.isFinite(milliseconds)) return answer;
+  return withBody(answer, { expires_in: Math.max(0, Math.floor((milliseconds - Date.now()) / 1000)) });
+}
+
+/** `expires_in` as text is a number; one that is no number at all is as good as absent. */
+function numbers(answer: Answer): Answer {
+  if (answer.body.expires_in === undefined) return answer;
+  const seconds = Number(answer.body.expires_in === "" ? Number.NaN : answer.body.expires_in);
+  if (Number.isFinite(seconds) && seconds >= 0) return withBody(answer, { expires_in: Math.floor(seconds) });
+  const { expires_in: _unusable, ...body } = answer.body;
+  return { ...answer, body };
+}
+
+function withBody(answer: Answer, members: Record<string, unknown>): Answer {
+  return { ...answer, body: { ...answer.body, ...members } };
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

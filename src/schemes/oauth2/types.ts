@@ -1,0 +1,120 @@
+import type { ConnectionValues, OAuth2SchemeDefinition } from "../../catalogue/types.ts";
+import type { Secret } from "../../lib/secret.ts";
+
+/** The one door out, `Egress.fetch`: manual redirects, a total time limit, a byte limit. Rejects with an EgressError. */
+export type Fetch = (
+  url: string | URL,
+  init: RequestInit & { timeoutMs?: number; maxBytes?: number; redirect?: "manual" | "error" },
+) => Promise<Response>;
+
+/** One OAuth client at one provider for one connection: everything the protocol needs, nothing of the database. */
+export interface OAuth2Client {
+  /** The connector's scheme, templates unexpanded. */
+  scheme: OAuth2SchemeDefinition;
+  /** For the scheme's templates; discovered values among them. */
+  values: ConnectionValues;
+  clientId: string;
+  /** For PRIVATE_KEY_JWT the private key (PKCS 8 PEM or JWK as JSON). Null: a public client. */
+  clientSecret: Secret | null;
+  redirectUri: string;
+}
+
+export interface CallOptions {
+  fetch: Fetch;
+  /** Total limit of each request in milliseconds; default 20,000. */
+  timeoutMs?: number;
+}
+
+/** Awaited with the token endpoint's body as it came, before anything parses it (design 5.12). A throw stops the flow. */
+export type OnRawAnswer = (body: Secret, status: number) => Promise<void>;
+
+export interface BeginInput extends CallOptions {
+  client: OAuth2Client;
+  scopes: readonly string[];
+  state: string;
+  /** Sent only with the `openid` scope. */
+  nonce: string;
+  codeVerifier: string;
+  /** The caller's own additions; they never override what the protocol sets. */
+  parameters?: Readonly<Record<string, string>>;
+  loginHint?: string | null;
+}
+
+export interface BeginResult {
+  url: string;
+}
+
+/** What came to the redirect URI, each name to its values in order (a repeated parameter is refused, RFC 6749 section 3.1). */
+export type CallbackParameters = URLSearchParams;
+
+export type CallbackCheck =
+  | { outcome: "CODE" }
+  /** The user said no. */
+  | { outcome: "DENIED"; providerMessage: string | null };
+
+export interface CompleteInput extends CallOptions {
+  client: OAuth2Client;
+  parameters: CallbackParameters;
+  /** As sent in `begin`. */
+  scopes: readonly string[];
+  state: string;
+  nonce: string;
+  codeVerifier: string;
+  onRawAnswer: OnRawAnswer;
+}
+
+export interface TokenSet {
+  accessToken: Secret;
+  tokenType: string;
+  refreshToken: Secret | null;
+  /** Seconds from now; null: the provider did not say. */
+  expiresInSeconds: number | null;
+  /** Validated claims; null where there is no ID token, or no issuer to check it against. */
+  idTokenClaims: Readonly<Record<string, unknown>> | null;
+  /** Absent in the answer means as requested (RFC 6749 section 5.1). */
+  grantedScopes: string[];
+  /** Values that the provider told on the way: to be kept with the credential and merged into `client.values`. */
+  discovered: Record<string, string>;
+  /** The token answer as normalised JSON, for `identify`: some providers name the account only there. */
+  answer: Secret;
+}
+
+export interface ProviderIdentity {
+  id: string;
+  name: string | null;
+  email: string | null;
+  avatarUrl: string | null;
+}
+
+export interface IdentifyInput extends CallOptions {
+  client: OAuth2Client;
+  tokens: TokenSet;
+}
+
+export interface RefreshInput extends CallOptions {
+  client: OAuth2Client;
+  refreshToken: Secret;
+  /** As granted so far: what an answer without `scope` means. They are not sent (RFC 6749 section 6: omitted means the same). */
+  scopes: readonly string[];
+  onRawAnswer: OnRawAnswer;
+}
+
+export interface RevokeInput extends CallOptions {
+  client: OAuth2Client;
+  accessToken: Secret | null;
+  refreshToken: Secret | null;
+}
+
+export interface TokenRevocation {
+  kind: "refresh_token" | "access_token";
+  outcome: "REVOKED" | "UNSUPPORTED" | "FAILED";
+  /** For a person; null where there is nothing to say. */
+  message: string | null;
+  /** True where the same call may succeed later. */
+  retryable: boolean;
+}
+
+export interface AppliedToken {
+  headers: Record<string, string>;
+  query: Record<string, string>;
+}

@@ -1,0 +1,120 @@
+import { atPath } from "../catalogue/paths.ts";
+import { expandJson, expandUrl, hostRulesOf, TemplateError, type TemplateScope } from "../catalogue/templates.ts";
+import type { VerificationDefinition } from "../catalogue/types.ts";
+import { EgressError } from "../egress/errors.ts";
+import type { TestCode, TestOutcome, VerifyInput } from "./types.ts";
+
+const DEFAULT_TIMEOUT_MS = 15_000;
+const MAX_BYTES = 1_048_576;
+
+/** True where a test really calls the third party. */
+export function isTestable(api: VerifyInput["api"]): boolean {
+  return api?.verification !== undefined;
+}
+
+/** Makes the connector's harmless call with the credential. Never throws: whatever happens is an outcome. */
+export async function verify(input: VerifyInput): Promise<TestOutcome> {
+  const verification = input.api?.verification;
+  if (!input.api || !verification) return outcome("NOT_TESTABLE", 0);
+  const started = performance.now();
+  const latency = () => Math.round(performance.now() - started);
+  try {
+    const response = await call(input, input.api.baseUrl, verification);
+    const text = await response.text();
+    return outcome(judge(verification, response.status, text), latency());
+  } catch (error) {
+    if (error instanceof TemplateError) return { ...outcome("PROVIDER_ERROR", latency()), message: error.message };
+    return outcome(codeOfNetworkError(error), latency());
+  }
+}
+
+function call(input: VerifyInput, baseUrl: string, verification: VerificationDefinition): Promise<Response> {
+  const scope: TemplateScope = { connection: input.values, clientId: input.clientId };
+  const url = new URL(expandUrl(baseUrl.replace(/\/$/, "") + verification.path, scope, hostRulesOf(input.scheme)));
+  for (const [name, value] of Object.entries(input.applied.query)) url.searchParams.set(name, value);
+  const body = verification.body === undefined ? undefined : JSON.stringify(expandJson(verification.body, scope));
+  const headers = {
+    accept: "application/json",
+    "user-agent": "Moorline",
+    ...(body !== undefined && { "content-type": "application/json" }),
+    ...verification.headers,
+    ...input.applied.headers,
+  };
+  const timeoutMs = input.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  return input.fetch(url.href, {
+    method: verification.method,
+    headers,
+    body,
+    redirect: "manual",
+    timeoutMs,
+    maxBytes: MAX_BYTES,
+  });
+}
+
+function judge(verification: VerificationDefinition, status: number, text: string): TestCode {
+  const expected = verification.expectedStatus;
+  if (expected ? expected.includes(status) : status >= 200 && status < 300) {
+    return !verification.expectedBody || holds(verification.expectedBody, text) ? "OK" : "INVALID_CREDENTIALS";
+  }
+  if (status === 401) return "INVALID_CREDENTIALS";
+  if (status === 403) return "PERMISSION_DENIED";
+  if (status === 404) return "RESOURCE_NOT_FOUND";
+  if (status === 429) return "RATE_LIMITED";
+  return "PROVIDER_ERROR";
+}
+
+function holds(expected: NonNullable<VerificationDefinition["expectedBody"]>, text: string): boolean {
+  try {
+    return atPath(JSON.parse(text), expected.path) === expected.equals;
+  } catch {
+    return false;
+  }
+}
+
+function codeOfNetworkError(error: unknown): TestCode {
+  const code = error instanceof EgressError ? error.code : null;
+  switch (code) {
+    case "BLOCKED_ADDRESS":
+    case "HOST_NOT_FOUND":
+    case "CONNECTION_REFUSED":
+    case "TLS_ERROR":
+    case "TIMEOUT":
+      return code;
+    default:
+      return "PROVIDER_ERROR";
+  }
+}
+
+const WORDS: Record<TestCode, [message: string, remedy: string | null]> = {
+  OK: ["The connection works.", null],
+  INVALID_CREDENTIALS: ["The third party does not accept the credential.", "Connect again, or enter a valid secret."],
+  PERMISSION_DENIED: [
+    "The credential is accepted, but may not make the test call.",
+    "Connect again with the scopes that the connector asks for by default.",
+  ],
+  TOKEN_EXPIRED: ["The access token has run out.", "Refresh the credential, or connect again."],
+  CONNECTION_REFUSED: ["The third party refused the connection.", "Check host and port, or try again later."],
+  HOST_NOT_FOUND: ["The third party's host name does not exist.", "Check the host in the connection's values."],
+  TIMEOUT: ["The third party did not answer in time.", "Try again in a moment."],
+  TLS_ERROR: ["No secure connection could be made.", "Check the third party's certificate, or try again later."],
+  BLOCKED_ADDRESS: [
+    "The third party's address is not one that may be reached from here.",
+    "Use a public host, or have the operator allow the address (MOORLINE_EGRESS_ALLOW).",
+  ],
+  RESOURCE_NOT_FOUND: [
+    "The test call's address does not exist at the third party.",
+    "Check the values of the connection, such as the subdomain.",
+  ],
+  RATE_LIMITED: ["The third party limits how often it may be asked.", "Wait a moment and test again."],
+  PROVIDER_ERROR: ["The third party answered with an error.", "Try again later."],
+  DRIVER_MISSING: [
+    "The driver for this kind of system is not installed.",
+    "Install the optional package that the documentation names.",
+  ],
+  NOT_TESTABLE: ["This connector has no harmless call to test with.", "Use the credential to see whether it works."],
+};
+
+function outcome(code: TestCode, latencyMs: number): TestOutcome {
+  const [message, remedy] = WORDS[code];
+  return { ok: code === "OK", code, message, remedy, latencyMs };
+}

@@ -1,0 +1,21 @@
+/** A self-signed certificate for the name `localhost` and its key, for tests of TLS. It vouches for nothing and nobody trusts it. */
+export const LOCALHOST = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgF44g4EzO0ieIYOBU
+x+Xj2H5/PbSChEC/ULFI7+PmUs+hRANCAATRxThzdXZedr+aCkxX6lQ60p31goC8
+L9W4gPWZZwyPYVMjCEeEynNFC7ex3W+m5ShgCDdUEQzHY92Nf+tN1jfJ
+-----END PRIVATE KEY-----
+`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBljCCATugAwIBAgIUKhtw3I5stDzxa8/gDFeU5Jg2cYcwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTAyNDExMFoYDzIxMjYxMDI4
+MDI0MTEwWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAATRxThzdXZedr+aCkxX6lQ60p31goC8L9W4gPWZZwyPYVMjCEeEynNF
+C7ex3W+m5ShgCDdUEQzHY92Nf+tN1jfJo2kwZzAdBgNVHQ4EFgQUzdFzBgiyZ/Kn
+IaVn6p29DenjrFswHwYDVR0jBBgwFoAUzdFzBgiyZ/KnIaVn6p29DenjrFswDwYD
+VR0TAQH/BAUwAwEB/zAUBgNVHREEDTALgglsb2NhbGhvc3QwCgYIKoZIzj0EAwID
+SQAwRgIhAOwQyta9j51zUAmn8YFo+RvvNzgXL1cA4HTNh96/qqwGAiEAoQ2Da9c/
+ZtyqZBwiRCsPOD2bhzg6If6GYhICYgJVsMc=
+-----END CERTIFICATE-----
+`,
+};
