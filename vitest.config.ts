@@ -5,6 +5,7 @@ export default defineConfig({
     environment: "node",
     include: ["test/**/*.test.ts"],
     // Before every test file: sockets reach this machine only.
+    globalSetup: ["test/support/global-setup.ts"],
     setupFiles: ["test/support/network-off.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,

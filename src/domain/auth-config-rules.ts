@@ -1,0 +1,175 @@
+import { z } from "zod";
+import { fieldsFor, validateFields } from "../catalogue/fields.ts";
+import { hostVariablesOf, urlTemplatesOf } from "../catalogue/templates.ts";
+import type { FieldDefinition, SchemeDefinition } from "../catalogue/types.ts";
+import type { Tx } from "../db/database.ts";
+import { ConflictError, type InputIssue, InvalidInputError } from "../lib/errors.ts";
+import { AUTHORIZATION_PARAMETERS } from "./auth-config-view.ts";
+import type { ConnectorView } from "./connector-view.ts";
+import { descriptionField, fault, type JsonObject, jsonObject, line, nameField, parseInput } from "./input.ts";
+import { lockProject } from "./row-lock.ts";
+
+/** The inputs that creating and updating share. What they mean together with a connector is checked below. */
+export const configFields = {
+  name: nameField,
+  description: descriptionField.nullish(),
+  clientId: line("The client id", 2_000).nullish(),
+  // A private key in PEM has line breaks.
+  clientSecret: z
+    .string()
+    .min(1, "The client secret is empty. Leave it out where there is none.")
+    .max(16_384, "The client secret must have at most 16,384 characters.")
+    .refine(
+      (value) => value.isWellFormed() && !value.includes("\0"),
+      fault("PATTERN", "The client secret holds characters that cannot be stored."),
+    )
+    .nullish(),
+  clientSecretExpiresAt: z.date().nullish(),
+  scopes: z.array(z.string()).max(200, "At most 200 scopes can be asked for.").nullish(),
+  parameters: jsonObject("parameters").nullish(),
+  presetCredentialFields: jsonObject("presetCredentialFields").nullish(),
+  flows: z
+    .array(z.enum(["AUTHORIZATION_CODE", "DEVICE", "CLIENT_CREDENTIALS"]))
+    .min(1, "Name one flow at least.")
+    .max(3)
+    .nullish(),
+};
+
+/** Custom scopes exist, so unknown names pass; what could not be told from a separator does not (RFC 6749 section 3.3). */
+export function checkScopes(scopes: readonly string[], scheme: SchemeDefinition): string[] {
+  const separator = scheme.scopeSeparator ?? " ";
+  const issues = scopes.flatMap((scope, index): InputIssue[] => {
+    const at = { path: ["scopes", String(index)] };
+    if (scope === "") return [{ ...at, code: "REQUIRED", message: "A scope is empty. Leave it out." }];
+    if (scope.length > 500) return [{ ...at, code: "TOO_LONG", message: "A scope must have at most 500 characters." }];
+    if (!/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(scope) || scope.includes(separator.trim() || " ")) {
+      return [
+        { ...at, code: "PATTERN", message: `“${scope.slice(0, 50)}” is not one scope: give each one as an element of the list.` },
+      ];
+    }
+    if (scopes.indexOf(scope) !== index) return [{ ...at, code: "NOT_ALLOWED", message: `The scope “${scope}” is there twice.` }];
+    return [];
+  });
+  if (issues.length > 0) throw new InvalidInputError(issues);
+  return [...scopes];
+}
+
+export function defaultScopes(scheme: SchemeDefinition): string[] {
+  return scheme.scopes.filter((scope) => scope.default).map((scope) => scope.name);
+}
+
+/** A device code can be handed to a victim, so the device flow is on only where it is asked for and the provider has it. */
+export function checkFlows(flows: readonly string[] | null | undefined, scheme: SchemeDefinition): string[] {
+  if (!flows) return ["AUTHORIZATION_CODE"];
+  const possible = ["AUTHORIZATION_CODE", ...(scheme.deviceAuthorizationUrl ? ["DEVICE"] : [])];
+  const issues = flows.flatMap((flow, index): InputIssue[] =>
+    possible.includes(flow)
+      ? []
+      : [
+          {
+            path: ["flows", String(index)],
+            code: "NOT_ALLOWED",
+            message: `This connector does not have the flow ${flow}. It has: ${possible.join(", ")}.`,
+          },
+        ],
+  );
+  if (issues.length > 0) throw new InvalidInputError(issues);
+  return [...new Set(flows)];
+}
+
+/** What the protocol sets itself: nobody's extra parameter may stand in for it. */
+const PROTOCOL_PARAMETERS = new Set([
+  "client_id",
+  "client_secret",
+  "redirect_uri",
+  "response_type",
+  "response_mode",
+  "scope",
+  "state",
+  "nonce",
+  "code_challenge",
+  "code_challenge_method",
+  "code_verifier",
+  "code",
+  "grant_type",
+  "request",
+  "request_uri",
+  "client_assertion",
+  "client_assertion_type",
+  "refresh_token",
+  "access_token",
+  "id_token_hint",
+  "dpop_jkt",
+]);
+
+/** The config's non-secret values: the scheme's own fields, and `authorizationParameters` beside them. */
+export function checkParameters(parameters: JsonObject, scheme: SchemeDefinition): JsonObject {
+  const { [AUTHORIZATION_PARAMETERS]: extra, ...fields } = parameters;
+  const { values } = validateFields(fieldsFor(scheme, "authConfig"), fields, ["parameters"]);
+  const checked = checkExtraParameters(extra);
+  const all = checked ? { ...values, [AUTHORIZATION_PARAMETERS]: checked } : values;
+  return parseInput(z.object({ parameters: jsonObject("parameters") }), { parameters: all }).parameters;
+}
+
+function checkExtraParameters(extra: unknown): Record<string, string> | null {
+  if (extra === undefined || extra === null) return null;
+  const path = ["parameters", AUTHORIZATION_PARAMETERS];
+  if (typeof extra !== "object" || Array.isArray(extra)) {
+    throw InvalidInputError.at(path, "WRONG_TYPE", "Authorization parameters are an object of names and texts.");
+  }
+  const entries = Object.entries(extra);
+  if (entries.length > 50) throw InvalidInputError.at(path, "TOO_LONG", "At most 50 authorization parameters can be set.");
+  const issues = entries.flatMap(([name, value]): InputIssue[] => {
+    const at = { path: [...path, name] };
+    if (PROTOCOL_PARAMETERS.has(name.toLowerCase())) {
+      return [{ ...at, code: "NOT_ALLOWED", message: `“${name}” is set by the protocol and cannot be given here.` }];
+    }
+    if (typeof value !== "string") return [{ ...at, code: "WRONG_TYPE", message: `“${name}” must be a text.` }];
+    if (!/^[\x21-\x7e]{1,100}$/.test(name))
+      return [{ ...at, code: "PATTERN", message: "A parameter's name is one word of ASCII characters." }];
+    return value.length > 2_000 ? [{ ...at, code: "TOO_LONG", message: `“${name}” must have at most 2,000 characters.` }] : [];
+  });
+  if (issues.length > 0) throw new InvalidInputError(issues);
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+/** Values that the project supplies for everyone: any of the credential fields, each by itself. */
+export function checkPresets(presets: JsonObject, scheme: SchemeDefinition): JsonObject {
+  const fields = fieldsFor(scheme, "credential")
+    .filter((field) => Object.hasOwn(presets, field.name))
+    .map(({ visibleWhen: _whatever, ...field }): FieldDefinition => field);
+  return validateFields(fields, presets, ["presetCredentialFields"]).values;
+}
+
+/** Names of the values that decide which host secrets are sent to (design 5.14). */
+export function hostFields(connector: ConnectorView): string[] {
+  const names = urlTemplatesOf(connector).flatMap(hostVariablesOf);
+  return [...new Set(names)].filter((name) => name.startsWith("connection.")).map((name) => name.slice("connection.".length));
+}
+
+/** Of two that take a name at once the second sees the first. Throws ConflictError DUPLICATE_NAME. */
+export async function assertNameIsFree(
+  tx: Tx,
+  row: { projectId: string; connectorSlug: string; name: string },
+  exceptId?: string,
+): Promise<void> {
+  await lockProject(tx, row.projectId);
+  const { projectId, connectorSlug, name } = row;
+  const taken = await tx.authConfig.findFirst({
+    where: { projectId, connectorSlug, name, deletedAt: null, ...(exceptId && { id: { not: exceptId } }) },
+    select: { id: true },
+  });
+  if (taken)
+    throw new ConflictError("DUPLICATE_NAME", `This connector has an auth config named “${name}” already. Choose another name.`);
+}
+
+export function needsSecret(scheme: SchemeDefinition): boolean {
+  return scheme.tokenAuthMethod !== "NONE";
+}
+
+export function noManagedApp(connector: ConnectorView): ConflictError {
+  return new ConflictError(
+    "NO_MANAGED_APP",
+    `This Moorline has no default app for ${connector.name}. Register one at the provider and give its clientId and clientSecret.`,
+  );
+}

@@ -1,0 +1,57 @@
+import { ForbiddenError } from "../lib/errors.ts";
+import type { Permission, Role } from "./permissions.ts";
+import type { Context } from "./services.ts";
+
+/** Who is calling: an API key or a user session. Made by `domain/authenticate.ts`; tests and jobs never make one by hand. */
+export interface Caller {
+  readonly projectId: string;
+  readonly role: Role;
+  readonly permissions: ReadonlySet<Permission>;
+  /** UUID of the API key; null for a user session. */
+  readonly apiKeyId: string | null;
+  /** UUIDs of the session and its user; null for an API key. */
+  readonly sessionId: string | null;
+  readonly userId: string | null;
+  /** A key of the first project: with PROJECT_MANAGE it manages projects. */
+  readonly isOperatorProject: boolean;
+  /** Null: all. A session's choice of connectors, or a key's narrowing (which holds for use, reveal and proxy). */
+  readonly connectorSlugs: readonly string[] | null;
+  /** A key's narrowing to users (UUIDs); null: all. */
+  readonly userIds: readonly string[] | null;
+  /** A hosted link's session: this request only. */
+  readonly requestId: string | null;
+  /** For the audit log: the key's name, or the user's externalId. */
+  readonly label: string;
+  readonly ip: string | null;
+  readonly locale: string | null;
+  /** When the token ends; null: never. */
+  readonly expiresAt: Date | null;
+  /** The project's origins: an `Origin` header outside of it is refused. */
+  readonly allowedOrigins: readonly string[];
+  /** The database's time when the token was looked up: what "now" means for the whole request's reads. */
+  readonly now: Date;
+}
+
+/** UUID of whoever acts, for idempotency and audit. */
+export function callerId(caller: Caller): string {
+  return (caller.apiKeyId ?? caller.sessionId)!;
+}
+
+export function may(caller: Caller, permission: Permission): boolean {
+  return caller.permissions.has(permission);
+}
+
+/** The one assertion about permissions. Throws ForbiddenError. */
+export function assertMay({ caller }: Context, permission: Permission): void {
+  if (may(caller, permission)) return;
+  throw new ForbiddenError(
+    caller.userId
+      ? "A user session may not do this: call it from your back end with an API key."
+      : `This API key (role ${caller.role}) lacks the permission ${permission}. Use a key that has it, or ask an ADMIN for one.`,
+  );
+}
+
+/** For what only API keys do, whatever their permissions. */
+export function assertApiKey({ caller }: Context): void {
+  if (!caller.apiKeyId) throw new ForbiddenError("A user session may not do this: call it from your back end with an API key.");
+}

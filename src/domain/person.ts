@@ -1,0 +1,89 @@
+import { randomBytes } from "node:crypto";
+import { z } from "zod";
+import type { ConnectionRequest, Opening } from "../db/generated/client.ts";
+import { ConflictError, InvalidInputError, NotFoundError } from "../lib/errors.ts";
+import type { FailureDetails } from "../lib/failure.ts";
+import { Secret } from "../lib/secret.ts";
+import { recordAudit } from "./audit.ts";
+import { assertApiKey, assertMay } from "./caller.ts";
+import { type RequestWithParties, requestWithParties } from "./connection-parties.ts";
+import { transition } from "./connection-request.ts";
+import { exchange } from "./exchange.ts";
+import { failRequest } from "./fail-request.ts";
+import { parseInput } from "./input.ts";
+import { flowAddress, hash, type Outcome } from "./opening.ts";
+import { pageOf } from "./page-model.ts";
+import type { Context, Services } from "./services.ts";
+import { type UserRef, userRefWhere } from "./user-ref.ts";
+
+const VERIFICATION_SECONDS = 300;
+
+const WRONG_PERSON: FailureDetails = {
+  code: "USER_MISMATCH",
+  message: "Somebody else than the user who started this connection has finished it.",
+  remedy: "Nothing was connected. Start again while signed in to the product as the right user, and do not forward the link.",
+  retryable: false,
+};
+
+/**
+ * Keeps the provider's answer sealed and sends the browser to the product, which knows its own signed-in user: its back end calls
+ * `confirmConnection` with the one-time `verification`. The code is not redeemed before.
+ */
+export async function askProduct(services: Services, parties: RequestWithParties, opening: Opening, parameters: URLSearchParams): Promise<Outcome> {
+  const { request, project } = parties;
+  const verification = randomBytes(32).toString("base64url");
+  const won = await services.database.transact(async (tx) => {
+    const { count } = await tx.opening.updateMany({
+      where: { projectId: opening.projectId, id: opening.id, consumedAt: null, expiresAt: { gt: tx.now } },
+      data: {
+        consumedAt: tx.now,
+        verificationHash: hash(verification),
+        verificationExpiresAt: new Date(tx.now.getTime() + VERIFICATION_SECONDS * 1000),
+      },
+    });
+    if (count !== 1) return false;
+    await services.vault.seal(tx, { ...flowAddress(request, opening.id), column: "callback" }, new Secret(parameters.toString()));
+    return (await transition(tx, request, ["AUTHORIZING"], "VERIFYING")) !== null;
+  });
+  if (!won) return { page: pageOf(services, (await requestWithParties(services, request.id))!) };
+  const url = new URL(project.verifyUrl!);
+  url.searchParams.set("verification", verification);
+  return { redirectTo: url.href };
+}
+
+const schema = z.object({ verification: z.string().min(1).max(200), user: z.custom<UserRef>() });
+
+/** The product's back end says who is at the browser. Another user than the one who started: USER_MISMATCH, and the code is never redeemed. */
+export async function confirmConnection(ctx: Context, raw: { verification: string; user: UserRef }): Promise<{ connectionRequest: ConnectionRequest }> {
+  assertApiKey(ctx);
+  assertMay(ctx, "CONNECTION_INITIATE");
+  const input = parseInput(schema, raw);
+  const { services, caller } = ctx;
+  const { prisma } = services.database;
+  const opening = await prisma.opening.findFirst({ where: { projectId: caller.projectId, verificationHash: hash(input.verification) } });
+  const parties = opening && (await requestWithParties(services, opening.requestId));
+  if (!opening || !parties) throw new NotFoundError("There is no such verification. It is the `verification` parameter of the request to your verify URL.");
+  const user = await prisma.user.findFirst({ where: { projectId: caller.projectId, ...userRefWhere(input.user) }, select: { id: true } });
+  if (!user) throw InvalidInputError.at(["user"], "NOT_FOUND", "There is no such user.");
+  await claimVerification(ctx, opening);
+  if (parties.request.userId && parties.request.userId !== user.id) await failRequest(services, parties.request, WRONG_PERSON, ["VERIFYING"], caller.ip);
+  else await redeem(services, parties, opening, caller.ip);
+  return { connectionRequest: (await requestWithParties(services, opening.requestId))!.request };
+}
+
+/** One-time, five minutes: of two calls one goes on. */
+async function claimVerification(ctx: Context, opening: Opening): Promise<void> {
+  await ctx.services.database.transact(async (tx) => {
+    const { count } = await tx.opening.updateMany({
+      where: { projectId: opening.projectId, id: opening.id, verifiedAt: null, verificationExpiresAt: { gt: tx.now } },
+      data: { verifiedAt: tx.now },
+    });
+    if (count !== 1) throw new ConflictError("CONFLICT", "This verification was used already, or its five minutes are over. Let the user start again.");
+    await recordAudit(tx, ctx, { action: "connection_request.confirmed", targetType: "ConnectionRequest", targetId: opening.requestId });
+  });
+}
+
+async function redeem(services: Services, parties: RequestWithParties, opening: Opening, ip: string | null): Promise<void> {
+  const sealed = await services.vault.open(services.database, { ...flowAddress(parties.request, opening.id), column: "callback" });
+  await exchange(services, { parties, opening, parameters: new URLSearchParams(sealed?.reveal() ?? ""), ip });
+}

@@ -1,0 +1,132 @@
+import { randomUUID } from "node:crypto";
+import type { Tx } from "../db/database.ts";
+import type { Credential, Grant } from "../db/generated/client.ts";
+import type { Failure } from "../lib/failure.ts";
+import { newId } from "../lib/ids.ts";
+import type { Secret } from "../lib/secret.ts";
+import { OAuthFailure } from "../schemes/oauth2/failures.ts";
+import type { TokenSet } from "../schemes/oauth2/types.ts";
+import { recordCredentialEvent } from "./credential-event.ts";
+import { expiryOf, sealTokens, type StoredTokens, storedTokens } from "./credential-tokens.ts";
+import type { Services } from "./services.ts";
+
+const LEASE_SECONDS = 30;
+
+export interface Lease {
+  owner: string;
+  generation: number;
+  attemptId: string;
+}
+
+type Refreshing = Credential & { grant: Grant };
+
+/** One conditional UPDATE by the database's clock decides who refreshes, and the attempt is on record before the request leaves. */
+export async function claimLease(services: Services, { projectId, id }: Credential, generation: number): Promise<Lease | null> {
+  const lease = { owner: randomUUID(), generation, attemptId: newId() };
+  return services.database.transact(async (tx) => {
+    const { count } = await tx.grant.updateMany({
+      where: { projectId, credentialId: id, generation, OR: [{ leaseUntil: null }, { leaseUntil: { lte: tx.now } }] },
+      data: { leaseOwner: lease.owner, leaseUntil: new Date(tx.now.getTime() + LEASE_SECONDS * 1000), updatedAt: tx.now },
+    });
+    if (count !== 1) return null;
+    await tx.refreshAttempt.create({
+      data: { id: lease.attemptId, projectId, credentialId: id, generation, leaseOwner: lease.owner, startedAt: tx.now },
+      select: { id: true },
+    });
+    return lease;
+  });
+}
+
+/** The provider's answer as it came, safe before anything parses it: a rotated refresh token exists nowhere else. */
+export function sealAnswer(services: Services, credential: Credential, lease: Lease, body: Secret): Promise<void> {
+  return services.database.transact((tx) =>
+    services.vault.seal(
+      tx,
+      { projectId: credential.projectId, scope: credential.userId ?? "project", table: "RefreshAttempt", id: lease.attemptId, column: "answer", generation: lease.generation },
+      body,
+    ),
+  );
+}
+
+/** Writes the new tokens only if lease and generation still hold; a re-authorization that came in between is newer and stays. */
+export async function storeRefreshed(services: Services, before: Refreshing, lease: Lease, tokens: TokenSet, old: StoredTokens): Promise<void> {
+  await services.database.transact(async (tx) => {
+    const generation = lease.generation + 1;
+    const held = await release(tx, before, lease, { generation });
+    await finishAttempt(tx, services, before, lease, held ? "SUCCEEDED" : "SUPERSEDED");
+    if (!held) return;
+    await sealTokens(tx, services, before, generation, storedTokens(tokens, old));
+    const scopesChanged = before.grantedScopes.join(" ") !== tokens.grantedScopes.join(" ");
+    await tx.credential.update({
+      where: { id: before.id },
+      data: {
+        accessTokenExpiresAt: expiryOf(tx, tokens),
+        tokenType: tokens.tokenType,
+        grantedScopes: tokens.grantedScopes,
+        parameters: { ...(before.parameters as Record<string, string>), ...tokens.discovered },
+        lastRefreshedAt: tx.now,
+        health: "ACTIVE",
+        healthReason: null,
+        version: { increment: 1 },
+        updatedAt: tx.now,
+      },
+      select: { id: true },
+    });
+    const change = { kind: "UPDATED" as const, statusBefore: before.health };
+    await recordCredentialEvent(tx, before, { kind: "REFRESHED", status: "ACTIVE", message: "The access token was renewed." }, change);
+    if (scopesChanged) {
+      const message = `The provider now grants: ${tokens.grantedScopes.join(", ") || "nothing"}.`;
+      await recordCredentialEvent(tx, before, { kind: "SCOPES_CHANGED", status: "ACTIVE", message }, change);
+    }
+  });
+}
+
+/**
+ * `invalid_grant` ends the credential at once; `invalid_client` accuses the auth config and leaves the users alone; anything else
+ * may pass, and is told truthfully.
+ */
+export async function storeFailure(services: Services, before: Refreshing, lease: Lease, error: Failure): Promise<void> {
+  const { details } = error;
+  const lost = error instanceof OAuthFailure && error.responseLost;
+  const dead = details.code === "INVALID_GRANT" || details.code === "CONFIG_CHANGED";
+  await services.database.transact(async (tx) => {
+    const held = await release(tx, before, lease, {});
+    await finishAttempt(tx, services, before, lease, dead ? "REFUSED" : lost ? "RESPONSE_LOST" : "TRANSIENT");
+    if (!held) return;
+    if (details.code === "INVALID_CLIENT" || details.code === "APP_SUSPENDED") {
+      await tx.authConfig.updateMany({
+        where: { projectId: before.projectId, id: before.authConfigId },
+        data: { errorReason: `${details.message} ${details.remedy}`, updatedAt: tx.now },
+      });
+    }
+    if (dead) {
+      await tx.credential.update({
+        where: { id: before.id },
+        data: { health: "INVALID", healthReason: `${details.message} ${details.remedy}`, version: { increment: 1 }, updatedAt: tx.now },
+        select: { id: true },
+      });
+    }
+    const event = {
+      kind: "REFRESH_FAILED" as const,
+      status: dead ? "INVALID" : before.health,
+      message: lost ? `${details.message} The provider may have renewed the token without our hearing of it.` : details.message,
+      providerCode: details.providerCode ?? null,
+    };
+    await recordCredentialEvent(tx, before, event, { kind: "UPDATED", statusBefore: before.health });
+  });
+}
+
+/** False where the lease was lost to somebody else, or the grant has moved on. */
+async function release(tx: Tx, { projectId, id }: Credential, lease: Lease, data: { generation?: number }): Promise<boolean> {
+  const { count } = await tx.grant.updateMany({
+    where: { projectId, credentialId: id, generation: lease.generation, leaseOwner: lease.owner },
+    data: { ...data, leaseOwner: null, leaseUntil: null, updatedAt: tx.now },
+  });
+  return count === 1;
+}
+
+async function finishAttempt(tx: Tx, services: Services, { projectId }: Credential, lease: Lease, outcome: string): Promise<void> {
+  await tx.refreshAttempt.update({ where: { id: lease.attemptId }, data: { outcome, finishedAt: tx.now }, select: { id: true } });
+  // What could not be stored, because its answer made no sense, stays sealed for whoever repairs the connector.
+  if (outcome === "SUCCEEDED" || outcome === "REFUSED") await services.vault.destroy(tx, { projectId, table: "RefreshAttempt", id: lease.attemptId });
+}

@@ -1,0 +1,116 @@
+import DataLoader from "dataloader";
+import { z } from "zod";
+import type { ConnectionRequest } from "../db/generated/client.ts";
+import { cancellable } from "../events/cancellable.ts";
+import { signals } from "../events/signals.ts";
+import { NotFoundError } from "../lib/errors.ts";
+import { decodeId } from "../lib/ids.ts";
+import { assertMay } from "./caller.ts";
+import { type ConnectionRequestFilter, findRequest, isFinished, OPEN_STATUSES, presentRequest, requestWhere } from "./connection-request.ts";
+import { parseInput } from "./input.ts";
+import type { Context, Services } from "./services.ts";
+
+/** A NOTIFY is a hint: whatever it did not tell is seen within this time. */
+const LOOK_AGAIN_MS = 60_000;
+/** What a stream of many begins with, and how many requests it remembers having shown. */
+const MAX_FIRST = 100;
+const MAX_REMEMBERED = 10_000;
+
+/**
+ * The request now, then after every change, until it ends. Each row carries the present state, so none goes backwards; nothing is sent
+ * for a sequence up to `after`. Throws NotFoundError where the caller may not see it.
+ */
+export function watchRequest(ctx: Context, id: string, after?: number | null): AsyncGenerator<ConnectionRequest, void> {
+  return cancellable(async function* (abort) {
+    const uuid = decodeId("ConnectionRequest", id);
+    const changes = signals(ctx.services.hub, `request:${uuid}`, abort);
+    try {
+      if (!uuid || !(await findRequest(ctx, id))) throw new NotFoundError("There is no such connection request. Check the id.");
+      for (let seen = after ?? 0; !abort.aborted; ) {
+        const { row, now } = await loaderOf(ctx.services).load(uuid);
+        const shown = asPresent(row, now);
+        if (shown.sequence > seen) yield shown;
+        if (isFinished(shown.status)) return;
+        seen = Math.max(seen, shown.sequence);
+        await changes.next(Math.min(row.expiresAt.getTime() - now.getTime(), LOOK_AGAIN_MS));
+      }
+    } finally {
+      changes.close();
+    }
+  });
+}
+
+/** Every request that the filter fits, or did when it was last shown: first those under way, then each after every change. Never ends. */
+export function watchRequests(ctx: Context, filter?: ConnectionRequestFilter | null): AsyncGenerator<ConnectionRequest, void> {
+  assertMay(ctx, "CREDENTIAL_READ");
+  return cancellable(async function* (abort) {
+    const { database, hub } = ctx.services;
+    const changes = signals(hub, `requests:${ctx.caller.projectId}`, abort);
+    const shown = new Set<string>();
+    try {
+      let changed: { ids: string[]; resync: boolean } = { ids: [], resync: true };
+      while (!abort.aborted) {
+        const now = await database.now();
+        const current = { ...ctx, caller: { ...ctx.caller, now } };
+        const which = changed.resync ? { status: { in: OPEN_STATUSES } } : { id: { in: changed.ids } };
+        const fits = { OR: [requestWhere(current, filter), { AND: [requestWhere(current), { id: { in: [...shown] } }] }] };
+        const rows = await database.prisma.connectionRequest.findMany({ where: { AND: [fits, which] }, orderBy: { updatedAt: "desc" }, take: MAX_FIRST });
+        for (const row of rows.reverse()) {
+          if (shown.size < MAX_REMEMBERED) shown.add(row.id);
+          yield asPresent(row, now);
+        }
+        do changed = await changes.next(LOOK_AGAIN_MS);
+        while (changed.ids.length === 0 && !changed.resync && !abort.aborted);
+      }
+    } finally {
+      changes.close();
+    }
+  });
+}
+
+const waitSchema = z.int().min(0, "waitSeconds must be 0 or more.").max(60, "waitSeconds must be at most 60.");
+
+/** The request when it ends, or as it is after so many seconds; null where it does not exist for the caller. */
+export async function awaitRequest(ctx: Context, id: string, waitSeconds: number): Promise<ConnectionRequest | null> {
+  const limit = parseInput(waitSchema, waitSeconds);
+  let latest = await findRequest(ctx, id);
+  if (!latest || limit === 0 || isFinished(presentRequest(latest, ctx.caller.now).status)) return latest;
+  const stream = watchRequest(ctx, id);
+  const timer = setTimeout(() => void stream.return(), limit * 1000);
+  try {
+    for await (const row of stream) latest = row;
+  } finally {
+    clearTimeout(timer);
+  }
+  return latest;
+}
+
+/** The row with what the clock has decided written into it, for whoever reads it with an older idea of now. */
+function asPresent(row: ConnectionRequest, now: Date): ConnectionRequest {
+  const { status, sequence } = presentRequest(row, now);
+  return status === row.status ? row : { ...row, status, sequence, updatedAt: row.expiresAt };
+}
+
+interface Current {
+  row: ConnectionRequest;
+  now: Date;
+}
+
+const loaders = new WeakMap<Services, DataLoader<string, Current>>();
+
+/** Of a thousand requests that change at the same moment, all are read by one statement. */
+function loaderOf(services: Services): DataLoader<string, Current> {
+  const known = loaders.get(services);
+  if (known) return known;
+  const loader = new DataLoader<string, Current>((ids) => readCurrent(services, ids), { cache: false, maxBatchSize: 1_000, batchScheduleFn: setImmediate });
+  loaders.set(services, loader);
+  return loader;
+}
+
+const CURRENT = `SELECT r.*, moorline_now() AS "_now" FROM "ConnectionRequest" r WHERE r."id" = ANY($1::uuid[])`;
+
+async function readCurrent({ database }: Services, ids: readonly string[]): Promise<(Current | Error)[]> {
+  const rows = await database.query<ConnectionRequest & { _now: Date }>("requests_now", CURRENT, [ids]);
+  const byId = new Map(rows.map(({ _now, ...row }) => [row.id, { row, now: _now }]));
+  return ids.map((id) => byId.get(id) ?? new NotFoundError("There is no such connection request any more."));
+}

@@ -1,0 +1,89 @@
+import type { ApiKey } from "../db/generated/client.ts";
+import { apiKeyOrder, apiKeyPermissions, apiKeyWhere, createApiKey, revokeApiKey } from "../domain/api-key.ts";
+import type { Role } from "../domain/permissions.ts";
+import { encodeId } from "../lib/ids.ts";
+import { builder } from "./builder.ts";
+import { nodeQuery, pageCost, rowPage } from "./connection.ts";
+import { mutation } from "./mutation.ts";
+import { ApiKeyConnection, ApiKeyType } from "./refs.ts";
+import { UserRefInput } from "./user-ref.ts";
+import { PermissionEnum, RoleEnum } from "./viewer.ts";
+
+builder.prismaObjectFields(ApiKeyType, (t) => ({
+  id: t.id({ description: "`key_…`", resolve: ({ id }) => encodeId("ApiKey", id) }),
+  name: t.exposeString("name", { description: "For people." }),
+  role: t.field({ type: RoleEnum, description: "What its permissions begin with.", resolve: ({ role }) => role as Role }),
+  permissions: t.field({
+    type: [PermissionEnum],
+    description: "Everything that it may do: its role's permissions and those added.",
+    resolve: (key) => apiKeyPermissions(key),
+  }),
+  prefix: t.exposeString("prefix", { description: "How the key begins, for people to recognise it by." }),
+  lastUsedAt: t.expose("lastUsedAt", { type: "DateTime", nullable: true, description: "When it was last used, to the minute or so; null: never." }),
+  expiresAt: t.expose("expiresAt", { type: "DateTime", nullable: true, description: "From when it no longer works; null: it does not expire." }),
+  revokedAt: t.expose("revokedAt", { type: "DateTime", nullable: true, description: "When it was revoked; null: it was not." }),
+  createdAt: t.expose("createdAt", { type: "DateTime", description: "When it was created." }),
+}));
+
+builder.queryField("apiKeys", (t) =>
+  t.connection(
+    {
+      type: ApiKeyType,
+      nullable: true,
+      description: "The project's API keys, newest first, revoked ones included. For ADMIN keys.",
+      complexity: pageCost,
+      resolve: (_root, args, context, info) => {
+        const { apiKey } = context.services.database.prisma;
+        const where = apiKeyWhere(context);
+        const query = nodeQuery(context, info, "ApiKey");
+        return rowPage({
+          args,
+          model: "ApiKey",
+          order: apiKeyOrder(),
+          where,
+          find: (page) => apiKey.findMany({ ...query, ...page }),
+          count: () => apiKey.count({ where }),
+        });
+      },
+    },
+    ApiKeyConnection,
+  ),
+);
+
+mutation("createApiKey", {
+  description: "A new key for a back end or a person. The key itself is in this answer and nowhere else.",
+  input: builder.inputType("CreateApiKeyInput", {
+    description: "Never more than the caller's own permissions; END_USER is refused. The narrowing lists hold for use, reveal and proxy.",
+    fields: (t) => ({
+      name: t.string({ required: true, description: "For people; 1 to 200 characters." }),
+      role: t.field({ type: RoleEnum, required: true, description: "ADMIN, DEVELOPER or VIEWER." }),
+      permissions: t.field({ type: [PermissionEnum], description: "Beyond the role's own." }),
+      connectorSlugs: t.stringList({ description: "Narrows use, reveal and proxy to these connectors. Absent: all." }),
+      users: t.field({ type: [UserRefInput], description: "Narrows use, reveal and proxy to these users' credentials. Absent: all." }),
+      methods: t.stringList({ description: "Narrows the proxy to these HTTP methods. Absent: all." }),
+      expiresAt: t.field({ type: "DateTime", description: "From when it no longer works. Absent: it does not expire." }),
+      idempotencyKey: t.string({ description: "Repeats within a day give the same object, without `key`." }),
+    }),
+  }),
+  payload: builder.objectRef<{ apiKey: ApiKey; key: string }>("CreateApiKeyPayload").implement({
+    description: "The new key.",
+    fields: (t) => ({
+      apiKey: t.field({ type: ApiKeyType, description: "What is stored of it.", resolve: ({ apiKey }) => apiKey }),
+      key: t.exposeString("key", { description: "This once. Empty in an idempotent repeat." }),
+    }),
+  }),
+  run: createApiKey,
+});
+
+mutation("revokeApiKey", {
+  description: "Ends a key at once, open sockets included. A key that was revoked before stays as it is.",
+  input: builder.inputType("RevokeApiKeyInput", {
+    description: "Which key to end.",
+    fields: (t) => ({ id: t.id({ required: true, description: "The key's id, not the key." }) }),
+  }),
+  payload: builder.objectRef<{ apiKey: ApiKey }>("RevokeApiKeyPayload").implement({
+    description: "The key as it now is.",
+    fields: (t) => ({ apiKey: t.field({ type: ApiKeyType, description: "The key.", resolve: ({ apiKey }) => apiKey }) }),
+  }),
+  run: revokeApiKey,
+});

@@ -1,0 +1,87 @@
+import DataLoader from "dataloader";
+import { connectable, type ConnectorView, connectorsBySlug } from "../domain/connector.ts";
+import type { Context, Services } from "../domain/services.ts";
+import { BUILT_IN_CONNECTOR_PREFIX } from "../lib/ids.ts";
+import type { Caller } from "../domain/caller.ts";
+
+/** Batches of one request: what a page's rows have in common is read once. */
+export interface Loaders {
+  /** By slug, of a row that the caller may see. */
+  readonly connectors: DataLoader<string, ConnectorView>;
+  readonly connectable: DataLoader<ConnectorView, boolean, string>;
+  /** Batches that a field makes for itself, by a key of its own: see `batch`. */
+  readonly own: Map<string, DataLoader<string, unknown>>;
+}
+
+/** What resolvers are given: the domain's Context, and this request's loaders. One for each operation. */
+export interface GraphQLContext extends Context {
+  services: Services;
+  caller: Caller;
+  loaders: Loaders;
+}
+
+export function createContext(services: Services, caller: Caller): GraphQLContext {
+  const context = { services, caller } as GraphQLContext;
+  context.loaders = createLoaders(context);
+  return context;
+}
+
+/** Forgets what was read: after a change, and before each message of a subscription, whose context lives as long as it does. */
+export function forget(context: GraphQLContext): void {
+  context.loaders = createLoaders(context);
+}
+
+/** The loader named `key` of this request, made at its first use. */
+export function batch<Value>(
+  context: GraphQLContext,
+  key: string,
+  load: (ids: readonly string[]) => Promise<(Value | Error)[]>,
+): DataLoader<string, Value> {
+  const { own } = context.loaders;
+  let loader = own.get(key);
+  if (!loader) {
+    loader = new DataLoader<string, unknown>(load);
+    own.set(key, loader);
+  }
+  return loader as DataLoader<string, Value>;
+}
+
+function createLoaders(context: GraphQLContext): Loaders {
+  let connectors: Loaders["connectors"] | undefined;
+  let connectableOnes: Loaders["connectable"] | undefined;
+  let own: Loaders["own"] | undefined;
+  return {
+    get connectable() {
+      connectableOnes ??= new DataLoader((views: readonly ConnectorView[]) => connectable(context, views), { cacheKeyFn: ({ slug }) => slug });
+      return connectableOnes;
+    },
+    get connectors() {
+      connectors ??= new DataLoader(async (slugs: readonly string[]) => {
+        const found = await connectorsBySlug(context, slugs);
+        return slugs.map((slug) => found.get(slug) ?? goneConnector(slug));
+      });
+      return connectors;
+    },
+    get own() {
+      own ??= new Map();
+      return own;
+    },
+  };
+}
+
+/** Finished requests outlive a project's own connector: what is left of it is its slug. */
+function goneConnector(slug: string): ConnectorView {
+  return {
+    slug,
+    name: slug,
+    id: BUILT_IN_CONNECTOR_PREFIX + slug,
+    kind: "CUSTOM",
+    description: null,
+    categories: [],
+    docsUrl: null,
+    setupGuide: [],
+    schemes: [],
+    projectId: null,
+    uuid: null,
+  };
+}

@@ -1,0 +1,175 @@
+import type { SchemeType } from "../catalogue/types.ts";
+import type { ConnectionRequest, Credential, CredentialEvent } from "../db/generated/client.ts";
+import { assertMay } from "../domain/caller.ts";
+import { OPEN_STATUSES } from "../domain/connection-request.ts";
+import { credentialOrder, type CredentialStatus, credentialStatus, credentialStatusReason, credentialWhere, visibleCredentials } from "../domain/credential.ts";
+import type { CredentialEventKind } from "../domain/credential-event.ts";
+import { decodeId, encodeId } from "../lib/ids.ts";
+import { builder, enumType } from "./builder.ts";
+import { childPage, nodeQuery, pageCost, rowPage } from "./connection.ts";
+import { SchemeTypeEnum } from "./connector-scheme.ts";
+import { CredentialFilterInput, orderInput } from "./filters.ts";
+import { AuthConfigType, ConnectionRequestType, ConnectorType, CredentialConnection, CredentialEventConnection, CredentialEventType, CredentialType, UserType } from "./refs.ts";
+import { childrenOf, JOINED } from "./rows.ts";
+import { CredentialStatusEnum } from "./statuses.ts";
+
+const CredentialEventKindEnum = enumType("CredentialEventKind", "What happened to a credential.", {
+  CONNECTED: "The account was connected.",
+  REAUTHORIZED: "The user authorized it again.",
+  REFRESHED: "New tokens were obtained.",
+  REFRESH_FAILED: "New tokens could not be obtained.",
+  TESTED: "It was tested.",
+  USED: "An API was called with it.",
+  REVEALED: "Its secrets were read.",
+  SCOPES_CHANGED: "The provider granted other scopes than before.",
+  STATUS_CHANGED: "Its status changed, or it was switched on or off.",
+  UPDATED: "Its label or fields were changed.",
+  REVOKED: "It was revoked.",
+});
+
+builder.prismaObjectFields(CredentialEventType, (t) => ({
+  sequence: t.exposeInt("sequence", { description: "Counts from 1 for each credential." }),
+  at: t.expose("at", { type: "DateTime", description: "When." }),
+  kind: t.field({ type: CredentialEventKindEnum, description: "What happened.", resolve: ({ kind }) => kind as CredentialEventKind }),
+  status: t.field({ type: CredentialStatusEnum, description: "The status after it.", resolve: ({ status }) => status as CredentialStatus }),
+  message: t.exposeString("message", { description: "For a person: what happened, in a sentence." }),
+  providerCode: t.exposeString("providerCode", { nullable: true, description: "The provider's own error code; null: none. Inert text." }),
+}));
+
+const ScopeGrantType = builder.objectRef<Credential>("ScopeGrant").implement({
+  description: "What was asked for and what was given.",
+  fields: (t) => ({
+    requested: t.exposeStringList("requestedScopes", { description: "What the provider was asked for." }),
+    granted: t.exposeStringList("grantedScopes", { description: "What it granted; where it does not say, what was requested (RFC 6749 section 5.1)." }),
+    missing: t.stringList({
+      description: "Requested and not granted: what needs them will be refused.",
+      resolve: (row) => row.requestedScopes.filter((scope) => !row.grantedScopes.includes(scope)),
+    }),
+  }),
+});
+
+const ProviderAccountType = builder.objectRef<Credential>("ProviderAccount").implement({
+  description: "Whose account it is at the provider.",
+  fields: (t) => ({
+    id: t.string({ description: "The provider's own id of the account.", resolve: ({ accountId }) => accountId ?? "" }),
+    name: t.exposeString("accountName", { nullable: true, description: "As the provider shows it; null: not told." }),
+    email: t.exposeString("accountEmail", { nullable: true, description: "As the provider tells it; null: not told." }),
+    avatarUrl: t.expose("accountAvatarUrl", { type: "URL", nullable: true, description: "A picture, at the provider; null: not told." }),
+  }),
+});
+
+builder.prismaObjectFields(CredentialType, (t) => ({
+  id: t.id({ description: "`cred_…`", resolve: ({ id }) => encodeId("Credential", id) }),
+  status: t.field({ type: CredentialStatusEnum, description: "Whether it works.", resolve: (row, _args, { caller }) => credentialStatus(row, caller.now) }),
+  statusReason: t.string({
+    nullable: true,
+    description: "Why the status is not ACTIVE, and what to do; null where it is.",
+    resolve: (row, _args, { caller }) => credentialStatusReason(row, caller.now),
+  }),
+  enabled: t.exposeBoolean("enabled", {
+    description: "False: switched off by choice. The status then is DISABLED, and on enabling what it truly is.",
+  }),
+  scheme: t.field({ type: SchemeTypeEnum, description: "How it authenticates.", resolve: ({ schemeType }) => schemeType as SchemeType }),
+  user: t.relation("user", { type: UserType, nullable: true, description: "Null: the project's own." }),
+  connector: t.field({ type: ConnectorType, description: "What it is an account of.", resolve: (row, _args, { loaders }) => loaders.connectors.load(row.connectorSlug) }),
+  authConfig: t.relation("authConfig", { type: AuthConfigType, description: "How it was connected." }),
+  label: t.exposeString("label", { nullable: true, description: "For this account, where one user has several; null: none." }),
+  account: t.field({
+    type: ProviderAccountType,
+    nullable: true,
+    description: "Whose account it is at the provider: id, name, e-mail, as far as the provider tells.",
+    resolve: (row) => (row.accountId === null ? null : row),
+  }),
+  scopes: t.field({ type: ScopeGrantType, description: "What it may be used for.", resolve: (row) => row }),
+  accessTokenExpiresAt: t.expose("accessTokenExpiresAt", { type: "DateTime", nullable: true, description: "When the present access token runs out; null: it does not, or the provider did not say." }),
+  canRefresh: t.exposeBoolean("canRefresh", { description: "True where new access tokens can be obtained without the user." }),
+  lastRefreshedAt: t.expose("lastRefreshedAt", { type: "DateTime", nullable: true, description: "When tokens were last renewed; null: never." }),
+  lastUsedAt: t.expose("lastUsedAt", { type: "DateTime", nullable: true, description: "When it was last used or revealed; null: never." }),
+  lastTestedAt: t.expose("lastTestedAt", { type: "DateTime", nullable: true, description: "When it was last tested; null: never." }),
+  openRequest: t.field({
+    type: ConnectionRequestType,
+    nullable: true,
+    description: "A re-authorization that is under way.",
+    select: (_args, context, nested) => ({
+      requests: nested({
+        where: { kind: "REAUTHORIZE", status: { in: OPEN_STATUSES }, expiresAt: { gt: context.caller.now } },
+        orderBy: { createdAt: "desc" },
+        take: 1,
+      }),
+    }),
+    resolve: (row) => (row as unknown as { requests: ConnectionRequest[] }).requests[0],
+  }),
+  history: t.connection(
+    {
+      type: CredentialEventType,
+      description: "Refreshes, failures, scope changes, uses, newest first.",
+      complexity: pageCost,
+      resolve: (row, args, context, info) => {
+        const include = nodeQuery(context, info, "CredentialEvent");
+        return childPage(context, info, {
+          parent: row.id,
+          args,
+          model: "CredentialEvent",
+          order: [{ sequence: "desc" }],
+          where: {},
+          children: childrenOf<CredentialEvent>(context.services.database.prisma.credential, "history", include, {}),
+        });
+      },
+    },
+    CredentialEventConnection,
+  ),
+  version: t.exposeInt("version", { description: "Counts up with every change; pass it to update to refuse a lost update." }),
+  createdAt: t.expose("createdAt", { type: "DateTime", description: "When it was connected." }),
+  updatedAt: t.expose("updatedAt", { type: "DateTime", description: "When it last changed." }),
+}));
+
+const CredentialOrderInput = orderInput(
+  "CredentialOrder",
+  enumType("CredentialOrderField", "What credentials can be ordered by.", {
+    CREATED_AT: "When they were connected.",
+    LAST_USED_AT: "When they were last used; those never used come last.",
+    EXPIRES_AT: "When their access tokens run out; those that do not come last.",
+  }),
+);
+
+builder.queryFields((t) => ({
+  credentials: t.connection(
+    {
+      type: CredentialType,
+      nullable: true,
+      description: "Credentials; default order: newest first. A session sees its user's own.",
+      args: {
+        filter: t.arg({ type: CredentialFilterInput, description: "Which credentials; absent: all." }),
+        orderBy: t.arg({ type: CredentialOrderInput, description: "Absent: newest first." }),
+      },
+      complexity: pageCost,
+      resolve: (_root, args, context, info) => {
+        assertMay(context, "CREDENTIAL_READ");
+        const { credential } = context.services.database.prisma;
+        const where = credentialWhere(context, args.filter);
+        const query = nodeQuery(context, info, "Credential");
+        return rowPage({
+          args,
+          model: "Credential",
+          order: credentialOrder(args.orderBy),
+          where,
+          find: (page) => credential.findMany({ ...query, ...page, ...JOINED }),
+          count: () => credential.count({ where }),
+        });
+      },
+    },
+    CredentialConnection,
+  ),
+  credential: t.prismaField({
+    type: CredentialType,
+    nullable: true,
+    description: "One credential by its id, without its secrets. Null where there is none, or none for the caller.",
+    args: { id: t.arg.id({ required: true, description: "`cred_…`" }) },
+    resolve: (query, _root, { id }, context) => {
+      assertMay(context, "CREDENTIAL_READ");
+      const uuid = decodeId("Credential", id);
+      if (!uuid) return null;
+      return context.services.database.prisma.credential.findFirst({ ...query, ...JOINED, where: { AND: [visibleCredentials(context), { id: uuid }] } });
+    },
+  }),
+}));

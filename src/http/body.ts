@@ -1,0 +1,79 @@
+import type { IncomingMessage } from "node:http";
+import { RequestError } from "../lib/errors.ts";
+
+/** How much of a refused body is read and thrown away, so that the client gets to read the answer, before the line is cut. */
+const DISCARD_BYTES = 64 * 1024 * 1024;
+const DISCARD_MS = 10_000;
+
+/**
+ * The whole body, counted while it arrives: past `limit` nothing more is kept and RequestError 413 is thrown.
+ * A compressed body is refused (415): what it unpacks to would have to be counted too, and no client of ours sends one.
+ */
+export function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
+  const encoding = request.headers["content-encoding"];
+  if (encoding && encoding !== "identity") {
+    discardBody(request);
+    return Promise.reject(new RequestError("BAD_REQUEST", "Send the body uncompressed: Content-Encoding is not accepted here.", 415));
+  }
+  if (Number(request.headers["content-length"]) > limit) {
+    discardBody(request);
+    return Promise.reject(tooLarge(limit));
+  }
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= limit) {
+        chunks.push(chunk);
+        return;
+      }
+      chunks.length = 0;
+      request.removeAllListeners("data");
+      discardBody(request);
+      reject(tooLarge(limit));
+    });
+    request.on("end", () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    request.on("error", () => reject(new RequestError("BAD_REQUEST", "The request was cut off.", 400)));
+    request.on("close", () => reject(new RequestError("BAD_REQUEST", "The request was cut off.", 400)));
+  });
+}
+
+/** Declared to be larger than `limit`: then a client that waits for "100 Continue" need not send it at all. */
+export function declaresTooMuch(request: IncomingMessage, limit: number): boolean {
+  return Number(request.headers["content-length"]) > limit;
+}
+
+export function tooLarge(limit: number): RequestError {
+  return new RequestError("BAD_REQUEST", `The request body is larger than ${limit.toLocaleString("en")} bytes, the most that is accepted here.`, 413);
+}
+
+/** Lets the rest of a body run into nothing. Cutting the line instead would often destroy the answer before the client has read it. */
+function discardBody(request: IncomingMessage): void {
+  let size = 0;
+  const timer = setTimeout(() => request.destroy(), DISCARD_MS);
+  timer.unref();
+  request.on("data", (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > DISCARD_BYTES) request.destroy();
+  });
+  request.on("error", () => {});
+  request.on("close", () => clearTimeout(timer));
+  request.on("end", () => clearTimeout(timer));
+  request.resume();
+}
+
+/** The fields of an `application/x-www-form-urlencoded` body. Throws RequestError 415 for any other content type. */
+export async function readForm(request: IncomingMessage, limit: number): Promise<URLSearchParams> {
+  const type = mediaType(request.headers["content-type"]);
+  if (type !== "application/x-www-form-urlencoded") {
+    throw new RequestError("BAD_REQUEST", "This address takes a form (application/x-www-form-urlencoded).", 415);
+  }
+  return new URLSearchParams((await readBody(request, limit)).toString("utf8"));
+}
+
+/** `application/json; charset=utf-8` gives `application/json`. */
+export function mediaType(header: string | undefined): string {
+  const end = header?.indexOf(";") ?? -1;
+  return (end < 0 ? (header ?? "") : header!.slice(0, end)).trim().toLowerCase();
+}

@@ -1,0 +1,78 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { connectPage, type Outcome, openLink, submitPerson } from "../domain/authorization.ts";
+import { RequestError } from "../lib/errors.ts";
+import { readForm } from "./body.ts";
+import { readCookies, serializeCookie } from "./cookies.ts";
+import type { Face } from "./options.ts";
+import { connectionPage, onwardPage, type Page } from "./pages.ts";
+import { send } from "./respond.ts";
+import type { Handler, Route } from "./router.ts";
+
+/** The hosted page, the link that leads to the provider, and the click that confirms who is there. */
+export function connectRoutes(face: Face): Route[] {
+  const { services } = face;
+  return [
+    {
+      path: "/connect/confirm",
+      async POST({ request, response }) {
+        assertOwnForm(request, services.publicUrl);
+        const form = await readForm(request, face.limits.formBytes);
+        const confirm = form.get("decision") === "connect";
+        if (!confirm && form.get("decision") !== "refuse") throw new RequestError("BAD_REQUEST", "Press one of the two buttons.", 400);
+        const handle = form.get("handle") ?? "";
+        const outcome = await submitPerson(services, { handle, confirm, cookies: readCookies(request), ip: face.clientIp(request) });
+        if ("redirectTo" in outcome) return sendPage(response, onwardPage(outcome.redirectTo));
+        sendOutcome(face, response, outcome);
+      },
+    },
+    {
+      path: "/connect/:token",
+      async GET({ response, parameters }) {
+        sendPage(response, connectionPage(await connectPage(services, { token: parameters.token! })));
+      },
+    },
+    {
+      path: "/connect/:token/authorize",
+      HEAD: acknowledgeHead,
+      GET: unlessPrefetched(async ({ response, parameters }) => {
+        sendOutcome(face, response, await openLink(services, { token: parameters.token! }));
+      }),
+    },
+  ];
+}
+
+export function sendOutcome(face: Face, response: ServerResponse, outcome: Outcome): void {
+  if (!("redirectTo" in outcome)) return sendPage(response, connectionPage(outcome.page));
+  const secure = face.services.publicUrl.startsWith("https:");
+  send(response, 303, {
+    location: outcome.redirectTo,
+    ...(outcome.setCookie && { "set-cookie": serializeCookie(outcome.setCookie, secure) }),
+  });
+}
+
+export function sendPage(response: ServerResponse, page: Page): void {
+  send(response, page.status, { "content-type": "text/html; charset=utf-8", "content-security-policy": page.policy }, page.body);
+}
+
+/** A HEAD begins nothing: mail scanners send it to every link. */
+export const acknowledgeHead: Handler = ({ response }) => send(response, 200, { "content-type": "text/html; charset=utf-8" });
+
+/** Nor does a browser that reads ahead: 503 tells it that it has to ask again when the person really follows the link. */
+export function unlessPrefetched(handler: Handler): Handler {
+  return (hit) => {
+    const purpose = hit.request.headers["sec-purpose"] ?? hit.request.headers.purpose ?? hit.request.headers["x-moz"];
+    if (!/prefetch|preview|prerender/i.test(String(purpose ?? ""))) return handler(hit);
+    send(hit.response, 503, {});
+  };
+}
+
+/**
+ * Sent by our own page. The cookie and the sealed handle already say so; this is one more lock. `Origin` is "null" in an honest post,
+ * because our pages send no referrer.
+ */
+function assertOwnForm(request: IncomingMessage, publicUrl: string): void {
+  const site = request.headers["sec-fetch-site"];
+  const origin = request.headers.origin;
+  const honest = site ? site === "same-origin" : origin === undefined || origin === "null" || origin === publicUrl;
+  if (!honest) throw new RequestError("FORBIDDEN", "This form was sent from another site. Open the link again and press the button there.", 403);
+}

@@ -1,0 +1,72 @@
+import {
+  createSourceEventStream,
+  type ExecutionResult,
+  execute,
+  executeSubscriptionEvent,
+  type FormattedExecutionResult,
+  type GraphQLError,
+  mapSourceToResponseEvent,
+  validateSubscriptionArgs,
+} from "graphql";
+import type { Caller } from "../domain/caller.ts";
+import { createContext } from "../graphql/context.ts";
+import type { PreparedDocument } from "../graphql/document.ts";
+import { maskError } from "../graphql/errors.ts";
+import type { Face } from "./options.ts";
+import type { GraphQLParameters } from "./parameters.ts";
+
+/** A query or mutation, for every transport. Never rejects for what a resolver throws. */
+export function executeOperation(
+  face: Face,
+  prepared: PreparedDocument,
+  parameters: GraphQLParameters,
+  caller: Caller | null,
+): ExecutionResult | Promise<ExecutionResult> {
+  return execute({
+    schema: face.schema,
+    document: prepared.document,
+    operationName: parameters.operationName,
+    variableValues: parameters.variables,
+    contextValue: caller && createContext(face.services, caller),
+    hideSuggestions: !face.exploration,
+  });
+}
+
+/**
+ * A subscription: a stream of results, or the errors it could not begin for. Each message is resolved in a context of its own, so
+ * that it carries the present state and no earlier message's cache; `caller` is asked again for each, because time passes.
+ * Aborting `signal` ends the source (resolvers have it from `info.getAbortSignal()`).
+ */
+export async function subscribeOperation(
+  face: Face,
+  prepared: PreparedDocument,
+  parameters: GraphQLParameters,
+  caller: () => Caller,
+  signal: AbortSignal,
+): Promise<AsyncGenerator<ExecutionResult, void, void> | ExecutionResult> {
+  const validated = validateSubscriptionArgs({
+    schema: face.schema,
+    document: prepared.document,
+    operationName: parameters.operationName,
+    variableValues: parameters.variables,
+    contextValue: createContext(face.services, caller()),
+    hideSuggestions: !face.exploration,
+    abortSignal: signal,
+  });
+  if (!("schema" in validated)) return { errors: validated };
+  const source = await createSourceEventStream(validated);
+  if (!(Symbol.asyncIterator in source)) return source;
+  return mapSourceToResponseEvent(validated, source, (event) =>
+    executeSubscriptionEvent({ ...event, contextValue: createContext(face.services, caller()) }),
+  );
+}
+
+/** What goes over the wire: the data, and errors that say nothing internal. */
+export function formatResult(face: Face, result: ExecutionResult): FormattedExecutionResult {
+  if (!result.errors) return result as FormattedExecutionResult;
+  return { ...result, errors: formatErrors(face, result.errors) };
+}
+
+export function formatErrors(face: Face, errors: readonly unknown[]): ReturnType<GraphQLError["toJSON"]>[] {
+  return errors.map((error) => maskError(error, face.services.log).toJSON());
+}

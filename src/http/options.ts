@@ -1,0 +1,64 @@
+import type { IncomingMessage } from "node:http";
+import type { GraphQLSchema } from "graphql";
+import type { Services } from "../domain/services.ts";
+
+/** What `createHttpServer` takes beside the services; only `schema` has no default. */
+export interface HttpOptions {
+  schema: GraphQLSchema;
+  /** GraphiQL and introspection. Default false. */
+  exploration?: boolean;
+  limits?: Partial<Limits>;
+  /** Whose address goes into the audit log. Default: the socket's; `X-Forwarded-For` is whatever a client says it is. */
+  clientIp?: (request: IncomingMessage) => string | null;
+}
+
+export interface Limits {
+  /** Of a GraphQL request, decoded. */
+  bodyBytes: number;
+  /** Of a form post: a callback or a confirmation. */
+  formBytes: number;
+  /** How long one query or mutation may take; above the longest `waitSeconds` (60). */
+  operationMs: number;
+  /** Of one WebSocket message. */
+  messageBytes: number;
+  /** WebSockets, and event streams, at a time. */
+  streams: number;
+  /** Operations at a time on one WebSocket. */
+  operationsPerSocket: number;
+  /** How long a WebSocket may take to say `connection_init`. */
+  connectionInitMs: number;
+  /** What may wait in memory for a client that reads too slowly, in bytes; past it, or with any of it waiting for `slowMs`, the stream is closed. */
+  bufferedBytes: number;
+  slowMs: number;
+  /** Between two pings on a quiet stream. */
+  keepAliveMs: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  bodyBytes: 1024 * 1024,
+  formBytes: 64 * 1024,
+  operationMs: 75_000,
+  messageBytes: 256 * 1024,
+  streams: 20_000,
+  operationsPerSocket: 200,
+  connectionInitMs: 5_000,
+  bufferedBytes: 1024 * 1024,
+  slowMs: 10_000,
+  keepAliveMs: 25_000,
+};
+
+/** What every handler of this folder shares: composed once by `createHttpServer`. */
+export interface Face {
+  readonly services: Services;
+  readonly schema: GraphQLSchema;
+  readonly exploration: boolean;
+  readonly limits: Limits;
+  readonly clientIp: (request: IncomingMessage) => string | null;
+  /** True from `close()` on: nothing new is begun. */
+  draining(): boolean;
+}
+
+/** The socket's address, an IPv4 one in its own form. */
+export function socketAddress(request: IncomingMessage): string | null {
+  return request.socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, "") ?? null;
+}

@@ -1,0 +1,133 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { createOriginList } from "../domain/origins.ts";
+import type { Services } from "../domain/services.ts";
+import { RequestError } from "../lib/errors.ts";
+import { declaresTooMuch } from "./body.ts";
+import { callbackRoutes } from "./callback.ts";
+import { connectRoutes, sendPage } from "./connect-pages.ts";
+import { createCors } from "./cors.ts";
+import { createGraphiQL } from "./graphiql.ts";
+import { createGraphQLHandlers } from "./graphql.ts";
+import { healthRoutes } from "./health.ts";
+import { DEFAULT_LIMITS, type Face, type HttpOptions, socketAddress } from "./options.ts";
+import { homePage, messagePage } from "./pages.ts";
+import { prefersHtml, refusal, sendJson, toRequestError, UnexpectedError, unexpectedBody } from "./respond.ts";
+import { createRouter } from "./router.ts";
+import { createEventStreams } from "./sse.ts";
+import { createTokenWatch } from "./token-watch.ts";
+import { createWebSockets } from "./websocket.ts";
+
+export interface HttpServer {
+  readonly server: Server;
+  /** Takes nothing new, lets what runs finish, says goodbye to streams and sockets; after `drainMs` milliseconds cuts what is left. */
+  close(drainMs: number): Promise<void>;
+}
+
+const GRAPHQL_PATH = "/graphql";
+
+/** The HTTP face: not listening yet. `services.publicUrl` is asked at each use, so it may be settled after listening. */
+export function createHttpServer(services: Services, options: HttpOptions): HttpServer {
+  let draining = false;
+  const face: Face = {
+    services,
+    schema: options.schema,
+    exploration: options.exploration ?? false,
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    clientIp: options.clientIp ?? socketAddress,
+    draining: () => draining,
+  };
+  const tokens = createTokenWatch(services);
+  const cors = createCors(() => services.publicUrl, createOriginList(services));
+  const streams = createEventStreams(face, tokens);
+  const webSockets = createWebSockets(face, cors, tokens);
+  const graphiql = face.exploration ? createGraphiQL() : null;
+  const match = createRouter([
+    { path: GRAPHQL_PATH, ...createGraphQLHandlers(face, cors, streams, graphiql) },
+    { path: "/", GET: ({ response }) => sendPage(response, homePage(face.exploration)) },
+    ...callbackRoutes(face),
+    ...connectRoutes(face),
+    ...healthRoutes(face),
+  ]);
+
+  const server = createServer(
+    { headersTimeout: 15_000, requestTimeout: 60_000, keepAliveTimeout: 65_000, connectionsCheckingInterval: 5_000, maxHeaderSize: 32 * 1024 },
+    (request, response) => void answer(request, response),
+  );
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (draining) response.setHeader("connection", "close");
+    try {
+      const { path, query } = split(request.url ?? "/");
+      const found = match(request.method ?? "GET", path);
+      if (found.kind === "none") return sendNotFound(request, response);
+      if (found.kind === "method") return sendMethodNotAllowed(response, found.allow);
+      await found.handler({ request, response, parameters: found.parameters, query });
+    } catch (error) {
+      sendFailure(face, request, response, error);
+    }
+  }
+
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on("error", () => {});
+    if (split(request.url ?? "/").path !== GRAPHQL_PATH) return void socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    webSockets.upgrade(request, socket, head).catch((error: unknown) => {
+      services.log.error({ err: error }, "A WebSocket could not be opened.");
+      socket.destroy();
+    });
+  });
+  // A client that asks before it sends is told at once; without the 100 it keeps a body to itself that would be refused.
+  server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+    if (!declaresTooMuch(request, face.limits.bodyBytes)) response.writeContinue();
+    server.emit("request", request, response);
+  });
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
+    if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+    const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  });
+
+  async function close(drainMs: number): Promise<void> {
+    draining = true;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    streams.closeAll();
+    const cut = setTimeout(() => server.closeAllConnections(), drainMs);
+    await webSockets.close(drainMs);
+    server.closeIdleConnections();
+    await closed;
+    clearTimeout(cut);
+    tokens.close();
+  }
+
+  return { server, close };
+}
+
+/** The path and the query string of a request target. Nothing else of it, nor the Host header, is ever used. */
+function split(target: string): { path: string; query: URLSearchParams } {
+  const mark = target.indexOf("?");
+  if (mark < 0) return { path: target, query: new URLSearchParams() };
+  return { path: target.slice(0, mark), query: new URLSearchParams(target.slice(mark + 1)) };
+}
+
+function sendNotFound(request: IncomingMessage, response: ServerResponse): void {
+  if (prefersHtml(request)) return sendPage(response, messagePage(404, "There is nothing here", "Check the address, or go back to where you came from."));
+  sendJson(response, 404, { errors: [{ message: "There is nothing at this address. The API is at /graphql.", extensions: { code: "NOT_FOUND" } }] });
+}
+
+function sendMethodNotAllowed(response: ServerResponse, allow: string): void {
+  const message = `This address takes ${allow} only.`;
+  sendJson(response, 405, { errors: [{ message, extensions: { code: "BAD_REQUEST" } }] }, { allow });
+}
+
+/** What a handler threw, as a page for a person and JSON for a program; what nobody expected with an id and nothing else. */
+function sendFailure(face: Face, request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  const known = toRequestError(face, error, `${request.method} ${split(request.url ?? "").path.split("/", 2).join("/")}`);
+  if (response.headersSent) return void response.destroy();
+  if (known instanceof UnexpectedError) {
+    if (prefersHtml(request)) return sendPage(response, messagePage(500, "Something went wrong", known.message));
+    return sendJson(response, 500, unexpectedBody(known));
+  }
+  if (known instanceof RequestError && prefersHtml(request)) return sendPage(response, messagePage(known.status, "That did not work", known.message));
+  const { body, headers } = refusal(known);
+  sendJson(response, known.status, body, headers);
+}
