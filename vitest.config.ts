@@ -1,6 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
+  // As Node itself resolves: with Vite's own conditions (module, development) there would be two copies of `graphql`.
+  ssr: { resolve: { conditions: ["module-sync", "node"] } },
   test: {
     environment: "node",
     include: ["test/**/*.test.ts"],

@@ -1,6 +1,10 @@
 import { request as httpRequest } from "node:http";
+import { parse, validate } from "graphql";
 import { serverAudits } from "graphql-http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { schema } from "../src/graphql/schema.ts";
+import { TOUR } from "../src/http/tour.ts";
+import { startTestApp, type TestApp } from "./support/app.ts";
 import { FRONT_END, type HttpFace, startHttpFace } from "./support/http-face.ts";
 
 let face: HttpFace;
@@ -22,11 +26,17 @@ async function codeOf(response: Response): Promise<string> {
   return body.errors[0]!.extensions.code;
 }
 
-describe("GraphQL over HTTP", () => {
+describe("GraphQL over HTTP, on the whole of Moorline with an API key", () => {
+  let app: TestApp;
+  beforeAll(async () => {
+    app = await startTestApp();
+  });
+  afterAll(() => app.close());
+
   const audits = serverAudits({
-    url: () => `${face.url}/graphql`,
+    url: () => `${app.url}/graphql`,
     fetchFn: (url: string, init: RequestInit = {}) =>
-      fetch(url, { ...init, headers: { ...(init.headers as Record<string, string>), authorization: `Bearer ${face.apiKey}` } }),
+      fetch(url, { ...init, headers: { ...(init.headers as Record<string, string>), authorization: `Bearer ${app.adminKey}` } }),
   });
   it.for(audits.map((audit) => [`${audit.id}: ${audit.name}`, audit] as const))("%s", async ([, audit]) => {
     const result = await audit.fn();
@@ -44,20 +54,28 @@ describe("what is refused", () => {
   });
 
   it("takes no token from the query string", async () => {
-    const response = await fetch(`${face.url}/graphql?query={role}&authorization=Bearer%20${face.apiKey}&access_token=${face.apiKey}`);
+    const response = await fetch(
+      `${face.url}/graphql?query={role}&authorization=Bearer%20${face.apiKey}&access_token=${face.apiKey}`,
+    );
     expect(response.status).toBe(401);
   });
 
-  it.for(["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/json; charset=utf-16"])(
-    "refuses a body of type %s",
-    async (type) => {
-      expect((await post({ query: "mutation { change }" }, { "content-type": type })).status).toBe(415);
-    },
-  );
+  it.for([
+    "text/plain",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "application/json; charset=utf-16",
+  ])("refuses a body of type %s", async (type) => {
+    expect((await post({ query: "mutation { change }" }, { "content-type": type })).status).toBe(415);
+  });
 
   it("refuses batches, null characters, and values nested too deep, each with a typed error", async () => {
     const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
-    for (const body of [[{ query: "{ role }" }], { query: "{ role }", variables: { a: "\0" } }, `{"query":"{ role }","variables":{"a":${deep}}}`]) {
+    for (const body of [
+      [{ query: "{ role }" }],
+      { query: "{ role }", variables: { a: "\0" } },
+      `{"query":"{ role }","variables":{"a":${deep}}}`,
+    ]) {
       const response = await post(body);
       expect(response.status).toBe(400);
       expect(await codeOf(response)).toBe("BAD_REQUEST");
@@ -65,7 +83,9 @@ describe("what is refused", () => {
   });
 
   it("refuses a mutation by GET", async () => {
-    const response = await fetch(`${face.url}/graphql?query=mutation{change}`, { headers: { authorization: `Bearer ${face.apiKey}` } });
+    const response = await fetch(`${face.url}/graphql?query=mutation{change}`, {
+      headers: { authorization: `Bearer ${face.apiKey}` },
+    });
     expect(response.status).toBe(405);
     expect(response.headers.get("allow")).toBe("POST");
   });
@@ -73,7 +93,10 @@ describe("what is refused", () => {
   it("says nothing of an unexpected error but an id", async () => {
     const text = await (await post({ query: "{ broken role }" })).text();
     expect(text).not.toContain("ECONNREFUSED");
-    expect(JSON.parse(text)).toMatchObject({ data: { broken: null, role: "ADMIN" }, errors: [{ extensions: { code: "INTERNAL", errorId: expect.any(String) } }] });
+    expect(JSON.parse(text)).toMatchObject({
+      data: { broken: null, role: "ADMIN" },
+      errors: [{ extensions: { code: "INTERNAL", errorId: expect.any(String) } }],
+    });
   });
 
   it("gives up an operation that takes too long", async () => {
@@ -94,7 +117,10 @@ describe("what is refused", () => {
     const watch = setInterval(() => (peak = Math.max(peak, process.memoryUsage().arrayBuffers - before)), 1);
     const chunk = Buffer.alloc(256 * 1024, "x");
     const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
-      const request = httpRequest(`${face.url}/graphql`, { method: "POST", headers: { "content-type": "application/json", authorization: `Bearer ${face.apiKey}` } });
+      const request = httpRequest(`${face.url}/graphql`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${face.apiKey}` },
+      });
       request.on("error", reject).on("response", (response) => {
         let text = "";
         response.on("data", (part) => (text += part)).on("end", () => resolve({ status: response.statusCode!, text }));
@@ -120,7 +146,12 @@ describe("what is refused", () => {
     const status = await new Promise<number>((resolve, reject) => {
       const request = httpRequest(`${face.url}/graphql`, {
         method: "POST",
-        headers: { "content-type": "application/json", "content-length": 20_000_000, expect: "100-continue", authorization: `Bearer ${face.apiKey}` },
+        headers: {
+          "content-type": "application/json",
+          "content-length": 20_000_000,
+          expect: "100-continue",
+          authorization: `Bearer ${face.apiKey}`,
+        },
       });
       request.on("continue", () => reject(new Error("was told to continue")));
       request.on("response", (response) => {
@@ -136,9 +167,14 @@ describe("what is refused", () => {
 
 describe("CORS", () => {
   it("lets a registered front end in and names it, never a stranger's origin", async () => {
-    const preflight = (origin: string) => fetch(`${face.url}/graphql`, { method: "OPTIONS", headers: { origin, "access-control-request-method": "POST" } });
+    const preflight = (origin: string) =>
+      fetch(`${face.url}/graphql`, { method: "OPTIONS", headers: { origin, "access-control-request-method": "POST" } });
     const own = await preflight(FRONT_END);
-    expect([own.status, own.headers.get("access-control-allow-origin"), own.headers.get("vary")]).toEqual([204, FRONT_END, expect.stringContaining("Origin")]);
+    expect([own.status, own.headers.get("access-control-allow-origin"), own.headers.get("vary")]).toEqual([
+      204,
+      FRONT_END,
+      expect.stringContaining("Origin"),
+    ]);
     for (const origin of ["https://evil.example.com", "null", `${FRONT_END}.evil.com`]) {
       const stranger = await preflight(origin);
       expect([stranger.status, stranger.headers.get("access-control-allow-origin")]).toEqual([403, null]);
@@ -147,7 +183,9 @@ describe("CORS", () => {
 
   it("refuses an origin that only another project registered, once the token is known", async () => {
     const { prisma } = face.services.database;
-    await prisma.project.create({ data: { id: "01990000-0000-7000-8000-000000000001", name: "Other", allowedOrigins: ["https://other.example.com"] } });
+    await prisma.project.create({
+      data: { id: "01990000-0000-7000-8000-000000000001", name: "Other", allowedOrigins: ["https://other.example.com"] },
+    });
     await new Promise((resolve) => setTimeout(resolve, 300));
     const response = await post({ query: "{ role }" }, { origin: "https://other.example.com" });
     expect([response.status, await codeOf(response)]).toEqual([403, "FORBIDDEN"]);
@@ -170,12 +208,18 @@ describe("server-sent events", () => {
     const response = await subscribe("subscription { tick(count: 2) }");
     expect(response.headers.get("content-type")).toContain("text/event-stream");
     const text = await response.text();
-    expect(text.match(/event: \w+\ndata:.*/g)).toEqual(['event: next\ndata: {"data":{"tick":"1 "}}', 'event: next\ndata: {"data":{"tick":"2 "}}', "event: complete\ndata:"]);
+    expect(text.match(/event: \w+\ndata:.*/g)).toEqual([
+      'event: next\ndata: {"data":{"tick":"1 "}}',
+      'event: next\ndata: {"data":{"tick":"2 "}}',
+      "event: complete\ndata:",
+    ]);
   });
 
   it("sends much more than a socket buffers, complete and in order", async () => {
     const text = await (await subscribe("subscription { tick(count: 300, bytes: 50000) }")).text();
-    expect([...text.matchAll(/"tick":"(\d+) /g)].map((match) => Number(match[1]))).toEqual(Array.from({ length: 300 }, (_, index) => index + 1));
+    expect([...text.matchAll(/"tick":"(\d+) /g)].map((match) => Number(match[1]))).toEqual(
+      Array.from({ length: 300 }, (_, index) => index + 1),
+    );
   });
 
   it("ends the source when the client goes away", async () => {
@@ -206,6 +250,10 @@ describe("server-sent events", () => {
 });
 
 describe("GraphiQL", () => {
+  it("offers operations that the schema knows", () => {
+    for (const { query } of TOUR) expect(validate(schema, parse(query)).map((error) => error.message)).toEqual([]);
+  });
+
   it("comes whole: no asset of any other host, and a policy that allows none", async () => {
     const response = await fetch(`${face.url}/graphql`, { headers: { accept: "text/html,*/*" } });
     const text = await response.text();

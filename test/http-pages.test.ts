@@ -17,31 +17,46 @@ function get(path: string, headers: Record<string, string> = {}, method = "GET")
 }
 
 function form(path: string, fields: Record<string, string>, headers: Record<string, string> = {}) {
-  return fetch(`${face.url}${path}`, { method: "POST", body: new URLSearchParams(fields), headers: { accept: "text/html", ...headers }, redirect: "manual" });
+  return fetch(`${face.url}${path}`, {
+    method: "POST",
+    body: new URLSearchParams(fields),
+    headers: { accept: "text/html", ...headers },
+    redirect: "manual",
+  });
 }
 
 describe("the hosted pages", () => {
-  it.for(["/connect/nonsense", "/connect/nonsense/authorize", "/oauth/callback/sandbox?state=x&code=y", "/oauth/callback/sandbox", "/oauth/callback/sandbox?handle=x"])(
-    "%s is a plain page that says what to do, never an error of ours",
-    async (path) => {
-      const response = await get(path);
-      expect([400, 404]).toContain(response.status);
-      expect(await response.text()).toMatch(/<h1>.+<\/h1>/);
-      expect(response.headers.get("content-security-policy")).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
-      expect(response.headers.get("cache-control")).toBe("no-store");
-      expect(response.headers.get("referrer-policy")).toBe("no-referrer");
-      expect(response.headers.get("x-content-type-options")).toBe("nosniff");
-    },
-  );
+  it.for([
+    "/connect/nonsense",
+    "/connect/nonsense/authorize",
+    "/oauth/callback/sandbox?state=x&code=y",
+    "/oauth/callback/sandbox",
+    "/oauth/callback/sandbox?handle=x",
+  ])("%s is a plain page that says what to do, never an error of ours", async (path) => {
+    const response = await get(path);
+    expect([400, 404]).toContain(response.status);
+    expect(await response.text()).toMatch(/<h1>.+<\/h1>/);
+    expect(response.headers.get("content-security-policy")).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(response.headers.get("referrer-policy")).toBe("no-referrer");
+    expect(response.headers.get("x-content-type-options")).toBe("nosniff");
+  });
 
   it("shows what came from outside as text", async () => {
-    const page = connectionPage({ ...model("FAILED"), message: `<img src=x onerror=alert(1)>"'&`, returnTo: 'https://a.example/?x="><script>' });
+    const page = connectionPage({
+      ...model("FAILED"),
+      message: `<img src=x onerror=alert(1)>"'&`,
+      returnTo: 'https://a.example/?x="><script>',
+    });
     expect(page.body).not.toMatch(/<img|<script/);
     expect(page.body).toContain("&#60;img src=x onerror=alert(1)&#62;");
   });
 
   it("lets in its own style and script by hash, and a script on popup pages only", async () => {
-    const popup = connectionPage({ ...model("DONE"), popup: { origin: "https://app.example.com", connectionRequestId: "req_1", status: "ACTIVE" } });
+    const popup = connectionPage({
+      ...model("DONE"),
+      popup: { origin: "https://app.example.com", connectionRequestId: "req_1", status: "ACTIVE" },
+    });
     for (const [element, directive] of [
       ["style", "style-src"],
       ["script", "script-src"],
@@ -62,10 +77,16 @@ describe("the hosted pages", () => {
   });
 
   it("refuses a confirmation from another site, without a button, or with a handle that is not ours", async () => {
-    expect((await form("/connect/confirm", { handle: "x", decision: "connect" }, { "sec-fetch-site": "cross-site" })).status).toBe(403);
-    expect((await form("/connect/confirm", { handle: "x", decision: "connect" }, { origin: "https://evil.example.com" })).status).toBe(403);
+    expect(
+      (await form("/connect/confirm", { handle: "x", decision: "connect" }, { "sec-fetch-site": "cross-site" })).status,
+    ).toBe(403);
+    expect(
+      (await form("/connect/confirm", { handle: "x", decision: "connect" }, { origin: "https://evil.example.com" })).status,
+    ).toBe(403);
     expect((await form("/connect/confirm", { handle: "x" }, { origin: "null" })).status).toBe(400);
-    expect((await form("/connect/confirm", { handle: "x", decision: "connect" }, { "sec-fetch-site": "same-origin" })).status).toBe(400);
+    expect(
+      (await form("/connect/confirm", { handle: "x", decision: "connect" }, { "sec-fetch-site": "same-origin" })).status,
+    ).toBe(400);
     expect((await fetch(`${face.url}/connect/confirm`, { method: "POST", body: "{}" })).status).toBe(415);
   });
 
@@ -97,7 +118,10 @@ describe("every other route", () => {
     expect(await (await get("/")).text()).toContain('href="/graphql"');
     expect((await get("/nowhere")).headers.get("content-type")).toContain("text/html");
     const json = await get("/nowhere", { accept: "application/json" });
-    expect([json.status, await json.json()]).toEqual([404, expect.objectContaining({ errors: [expect.objectContaining({ extensions: { code: "NOT_FOUND" } })] })]);
+    expect([json.status, await json.json()]).toEqual([
+      404,
+      expect.objectContaining({ errors: [expect.objectContaining({ extensions: { code: "NOT_FOUND" } })] }),
+    ]);
     expect((await get("/connect/%E0%A4%A")).status).toBe(404);
   });
 
@@ -116,5 +140,13 @@ describe("every other route", () => {
 });
 
 function model(kind: PageModel["kind"]): PageModel {
-  return { kind, status: 200, productName: "Acme", connectorName: "Sandbox", userLabel: "Ada", message: "A message.", remedy: null };
+  return {
+    kind,
+    status: 200,
+    productName: "Acme",
+    connectorName: "Sandbox",
+    userLabel: "Ada",
+    message: "A message.",
+    remedy: null,
+  };
 }

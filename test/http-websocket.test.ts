@@ -50,7 +50,11 @@ function codeOf(socket: WebSocket): Promise<number> {
 
 describe("operations over a WebSocket", () => {
   it("runs subscriptions, queries and mutations for graphql-ws's own client", async () => {
-    const client = createClient({ url: socketUrl(), webSocketImpl: WebSocket, connectionParams: { authorization: `Bearer ${face.apiKey}` } });
+    const client = createClient({
+      url: socketUrl(),
+      webSocketImpl: WebSocket,
+      connectionParams: { authorization: `Bearer ${face.apiKey}` },
+    });
     const results = [];
     for await (const result of client.iterate({ query: "subscription { tick(count: 2) }" })) results.push(result.data);
     expect(results).toEqual([{ tick: "1 " }, { tick: "2 " }]);
@@ -66,8 +70,14 @@ describe("operations over a WebSocket", () => {
     subscribe(socket, "3", 'query { echo(text: "\\u0000") }');
     await expect.poll(() => messages.filter((message) => ["next", "error"].includes(message.type)).length).toBe(3);
     expect(JSON.stringify(messages)).not.toContain("ECONNREFUSED");
-    expect(messages.find((message) => message.id === "1")).toMatchObject({ payload: { errors: [{ extensions: { code: "INTERNAL" } }] } });
-    for (const id of ["2", "3"]) expect(messages.find((message) => message.id === id)).toMatchObject({ type: "error", payload: [{ extensions: { code: "BAD_REQUEST" } }] });
+    expect(messages.find((message) => message.id === "1")).toMatchObject({
+      payload: { errors: [{ extensions: { code: "INTERNAL" } }] },
+    });
+    for (const id of ["2", "3"])
+      expect(messages.find((message) => message.id === id)).toMatchObject({
+        type: "error",
+        payload: [{ extensions: { code: "BAD_REQUEST" } }],
+      });
   });
 
   it("ends the source when the client completes the subscription, and when its socket is cut", async () => {
@@ -142,7 +152,9 @@ describe("a socket is closed with the code that says why", () => {
 
   it("a web page of another project is closed with 4403 once its token is known", async () => {
     const origin = "https://other.example.com";
-    await face.services.database.prisma.project.create({ data: { id: "01990000-0000-7000-8000-000000000002", name: "Other", allowedOrigins: [origin] } });
+    await face.services.database.prisma.project.create({
+      data: { id: "01990000-0000-7000-8000-000000000002", name: "Other", allowedOrigins: [origin] },
+    });
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(await (await login(face.apiKey, { origin })).closed).toBe(4403);
     const { messages } = await login(face.apiKey, { origin: FRONT_END });

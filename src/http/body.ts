@@ -13,7 +13,9 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Buffe
   const encoding = request.headers["content-encoding"];
   if (encoding && encoding !== "identity") {
     discardBody(request);
-    return Promise.reject(new RequestError("BAD_REQUEST", "Send the body uncompressed: Content-Encoding is not accepted here.", 415));
+    return Promise.reject(
+      new RequestError("BAD_REQUEST", "Send the body uncompressed: Content-Encoding is not accepted here.", 415),
+    );
   }
   if (Number(request.headers["content-length"]) > limit) {
     discardBody(request);
@@ -45,7 +47,11 @@ export function declaresTooMuch(request: IncomingMessage, limit: number): boolea
 }
 
 export function tooLarge(limit: number): RequestError {
-  return new RequestError("BAD_REQUEST", `The request body is larger than ${limit.toLocaleString("en")} bytes, the most that is accepted here.`, 413);
+  return new RequestError(
+    "BAD_REQUEST",
+    `The request body is larger than ${limit.toLocaleString("en")} bytes, the most that is accepted here.`,
+    413,
+  );
 }
 
 /** Lets the rest of a body run into nothing. Cutting the line instead would often destroy the answer before the client has read it. */

@@ -28,7 +28,8 @@ export function callbackRoutes(face: Face): Route[] {
     const connectorKey = parameters.key!;
     const handle = query.get("handle");
     const carried = handle === null ? query : openFormPost(connectorKey, handle);
-    if (!carried) return sendPage(response, connectionPage(refusedCallback("The answer of the provider took too long to arrive here.")));
+    if (!carried)
+      return sendPage(response, connectionPage(refusedCallback("The answer of the provider took too long to arrive here.")));
     const input = { connectorKey, parameters: carried, cookies: readCookies(request), ip: face.clientIp(request) };
     sendOutcome(face, response, await receiveCallback(services, input));
   }

@@ -5,7 +5,7 @@ import { readForm } from "./body.ts";
 import { readCookies, serializeCookie } from "./cookies.ts";
 import type { Face } from "./options.ts";
 import { connectionPage, onwardPage, type Page } from "./pages.ts";
-import { send } from "./respond.ts";
+import { prefersHtml, send } from "./respond.ts";
 import type { Handler, Route } from "./router.ts";
 
 /** The hosted page, the link that leads to the provider, and the click that confirms who is there. */
@@ -18,10 +18,16 @@ export function connectRoutes(face: Face): Route[] {
         assertOwnForm(request, services.publicUrl);
         const form = await readForm(request, face.limits.formBytes);
         const confirm = form.get("decision") === "connect";
-        if (!confirm && form.get("decision") !== "refuse") throw new RequestError("BAD_REQUEST", "Press one of the two buttons.", 400);
+        if (!confirm && form.get("decision") !== "refuse")
+          throw new RequestError("BAD_REQUEST", "Press one of the two buttons.", 400);
         const handle = form.get("handle") ?? "";
-        const outcome = await submitPerson(services, { handle, confirm, cookies: readCookies(request), ip: face.clientIp(request) });
-        if ("redirectTo" in outcome) return sendPage(response, onwardPage(outcome.redirectTo));
+        const outcome = await submitPerson(services, {
+          handle,
+          confirm,
+          cookies: readCookies(request),
+          ip: face.clientIp(request),
+        });
+        if ("redirectTo" in outcome && isNavigation(request)) return sendPage(response, onwardPage(outcome.redirectTo));
         sendOutcome(face, response, outcome);
       },
     },
@@ -66,6 +72,12 @@ export function unlessPrefetched(handler: Handler): Handler {
   };
 }
 
+/** By a browser's window, which holds our form's policy against the redirect (see `onwardPage`); programs are redirected plainly. */
+function isNavigation(request: IncomingMessage): boolean {
+  const mode = request.headers["sec-fetch-mode"];
+  return mode ? mode === "navigate" : prefersHtml(request);
+}
+
 /**
  * Sent by our own page. The cookie and the sealed handle already say so; this is one more lock. `Origin` is "null" in an honest post,
  * because our pages send no referrer.
@@ -74,5 +86,10 @@ function assertOwnForm(request: IncomingMessage, publicUrl: string): void {
   const site = request.headers["sec-fetch-site"];
   const origin = request.headers.origin;
   const honest = site ? site === "same-origin" : origin === undefined || origin === "null" || origin === publicUrl;
-  if (!honest) throw new RequestError("FORBIDDEN", "This form was sent from another site. Open the link again and press the button there.", 403);
+  if (!honest)
+    throw new RequestError(
+      "FORBIDDEN",
+      "This form was sent from another site. Open the link again and press the button there.",
+      403,
+    );
 }

@@ -9,7 +9,13 @@ export interface CookieToSet {
 
 /** RFC 6265bis section 5. A `__Host-` name needs Secure, Path=/ and no Domain. */
 export function serializeCookie(cookie: CookieToSet, secure: boolean): string {
-  const attributes = [`${cookie.name}=${encodeURIComponent(cookie.value)}`, "Path=/", "HttpOnly", "SameSite=Lax", `Max-Age=${cookie.maxAgeSeconds}`];
+  const attributes = [
+    `${cookie.name}=${encodeURIComponent(cookie.value)}`,
+    "Path=/",
+    "HttpOnly",
+    "SameSite=Lax",
+    `Max-Age=${cookie.maxAgeSeconds}`,
+  ];
   if (secure) attributes.push("Secure");
   return attributes.join("; ");
 }

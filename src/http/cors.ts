@@ -49,7 +49,11 @@ export function createCors(publicUrl: () => string, isRegistered: OriginList): C
 
 export function corsHeaders(verdict: OriginVerdict): Record<string, string> {
   if (verdict.kind !== "registered") return { vary: "Origin" };
-  return { vary: "Origin", "access-control-allow-origin": verdict.origin, "access-control-expose-headers": "retry-after, www-authenticate" };
+  return {
+    vary: "Origin",
+    "access-control-allow-origin": verdict.origin,
+    "access-control-expose-headers": "retry-after, www-authenticate",
+  };
 }
 
 /** The public URL's own origin; on a loopback one, its other spellings too (a developer opens 127.0.0.1 as soon as localhost). */
@@ -58,9 +62,19 @@ function isOwn(origin: string, publicUrl: string): boolean {
   const own = new URL(publicUrl);
   if (!LOOPBACK.includes(own.hostname)) return false;
   const other = URL.parse(origin);
-  return other !== null && other.origin === origin && other.protocol === own.protocol && other.port === own.port && LOOPBACK.includes(other.hostname);
+  return (
+    other !== null &&
+    other.origin === origin &&
+    other.protocol === own.protocol &&
+    other.port === own.port &&
+    LOOPBACK.includes(other.hostname)
+  );
 }
 
 function refused(): RequestError {
-  return new RequestError("FORBIDDEN", "This web page's origin is not registered: add it to the project's allowedOrigins (updateProject).", 403);
+  return new RequestError(
+    "FORBIDDEN",
+    "This web page's origin is not registered: add it to the project's allowedOrigins (updateProject).",
+    403,
+  );
 }

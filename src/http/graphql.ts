@@ -32,7 +32,12 @@ export function createGraphQLHandlers(
     try {
       verdict = await cors.screen(request);
       type = negotiate(request);
-      if (!type) throw new RequestError("BAD_REQUEST", "Accept application/json, application/graphql-response+json or text/event-stream.", 406);
+      if (!type)
+        throw new RequestError(
+          "BAD_REQUEST",
+          "Accept application/json, application/graphql-response+json or text/event-stream.",
+          406,
+        );
       const parameters = await read();
       await run(hit, verdict, type, parameters);
     } catch (error) {
@@ -40,7 +45,12 @@ export function createGraphQLHandlers(
     }
   }
 
-  async function run({ request, response }: Hit, verdict: OriginVerdict, type: ResponseType, parameters: GraphQLParameters): Promise<void> {
+  async function run(
+    { request, response }: Hit,
+    verdict: OriginVerdict,
+    type: ResponseType,
+    parameters: GraphQLParameters,
+  ): Promise<void> {
     const caller = await login(request, parameters);
     if (caller) cors.assertCaller(verdict, caller);
     const preparation = prepare(face, parameters);
@@ -99,23 +109,43 @@ async function readParameters(request: IncomingMessage, limit: number): Promise<
   return parseJsonParameters(await readBody(request, limit));
 }
 
-function assertTransport(request: IncomingMessage, type: ResponseType, { prepared }: Extract<Preparation, { prepared: unknown }>): void {
+function assertTransport(
+  request: IncomingMessage,
+  type: ResponseType,
+  { prepared }: Extract<Preparation, { prepared: unknown }>,
+): void {
   const kind = prepared.operation.operation;
   if (kind === "mutation" && request.method !== "POST") {
     throw new RequestError("BAD_REQUEST", "Mutations are accepted by POST only.", 405);
   }
   if (kind === "subscription" && type !== "text/event-stream") {
-    throw new RequestError("BAD_REQUEST", "A subscription needs “Accept: text/event-stream”, or a WebSocket (graphql-transport-ws).", 400);
+    throw new RequestError(
+      "BAD_REQUEST",
+      "A subscription needs “Accept: text/event-stream”, or a WebSocket (graphql-transport-ws).",
+      400,
+    );
   }
 }
 
-function sendResult(face: Face, response: ServerResponse, type: ResponseType, verdict: OriginVerdict, result: ExecutionResult): void {
+function sendResult(
+  face: Face,
+  response: ServerResponse,
+  type: ResponseType,
+  verdict: OriginVerdict,
+  result: ExecutionResult,
+): void {
   if (result.data === undefined) return sendRequestErrors(face, response, type, verdict, result.errors ?? []);
   sendBody(response, 200, type, corsHeaders(verdict), result.errors ? formatResult(face, result) : result);
 }
 
 /** Parse, validation and variable errors: nothing was executed. Older clients want 200 with `application/json`. */
-function sendRequestErrors(face: Face, response: ServerResponse, type: ResponseType, verdict: OriginVerdict, errors: readonly unknown[]): void {
+function sendRequestErrors(
+  face: Face,
+  response: ServerResponse,
+  type: ResponseType,
+  verdict: OriginVerdict,
+  errors: readonly unknown[],
+): void {
   sendBody(response, type === "application/json" ? 200 : 400, type, corsHeaders(verdict), { errors: formatErrors(face, errors) });
 }
 
@@ -149,7 +179,8 @@ function withTimeLimit<Result>(limitMs: number, work: Result | Promise<Result>):
   let timer: NodeJS.Timeout;
   const limit = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      const message = "The operation took too long and was given up. A mutation may still take effect: read before you repeat it.";
+      const message =
+        "The operation took too long and was given up. A mutation may still take effect: read before you repeat it.";
       reject(new RequestError("QUERY_TOO_COMPLEX", message, 503));
     }, limitMs);
   });

@@ -18,7 +18,8 @@ export function parseJsonParameters(body: Buffer): GraphQLParameters {
   } catch {
     throw bad("The request body is not JSON.");
   }
-  if (Array.isArray(value)) throw bad("Several operations in one request (batching) are not accepted: send one request for each.");
+  if (Array.isArray(value))
+    throw bad("Several operations in one request (batching) are not accepted: send one request for each.");
   return checkParameters(value);
 }
 

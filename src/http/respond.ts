@@ -35,7 +35,9 @@ export function refusal(error: RequestError): { body: object; headers: OutgoingH
 
 /** RFC 6750 section 3: no error code where no token was sent at all. */
 function challenge(error: RequestError): string {
-  return error.code === "SESSION_EXPIRED" ? 'Bearer realm="moorline", error="invalid_token", error_description="The token has ended"' : 'Bearer realm="moorline"';
+  return error.code === "SESSION_EXPIRED"
+    ? 'Bearer realm="moorline", error="invalid_token", error_description="The token has ended"'
+    : 'Bearer realm="moorline"';
 }
 
 /** A thrown value as a refusal. What nobody expected is logged under an id, and only that id is told. */

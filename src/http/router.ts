@@ -13,7 +13,10 @@ export type Handler = (hit: Hit) => Promise<void> | void;
 /** A route without its own HEAD answers one with GET's headers; where GET begins something, it brings one. */
 export type Route = { path: string } & Partial<Record<"GET" | "HEAD" | "POST" | "OPTIONS", Handler>>;
 
-export type Match = { kind: "found"; handler: Handler; parameters: Record<string, string> } | { kind: "method"; allow: string } | { kind: "none" };
+export type Match =
+  | { kind: "found"; handler: Handler; parameters: Record<string, string> }
+  | { kind: "method"; allow: string }
+  | { kind: "none" };
 
 /** A table of `/segment/:variable` paths. A dozen routes: walking the table costs less than a tree would. */
 export function createRouter(routes: Route[]): (method: string, path: string) => Match {

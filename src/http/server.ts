@@ -51,7 +51,13 @@ export function createHttpServer(services: Services, options: HttpOptions): Http
   ]);
 
   const server = createServer(
-    { headersTimeout: 15_000, requestTimeout: 60_000, keepAliveTimeout: 65_000, connectionsCheckingInterval: 5_000, maxHeaderSize: 32 * 1024 },
+    {
+      headersTimeout: 15_000,
+      requestTimeout: 60_000,
+      keepAliveTimeout: 65_000,
+      connectionsCheckingInterval: 5_000,
+      maxHeaderSize: 32 * 1024,
+    },
     (request, response) => void answer(request, response),
   );
 
@@ -70,7 +76,8 @@ export function createHttpServer(services: Services, options: HttpOptions): Http
 
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => {});
-    if (split(request.url ?? "/").path !== GRAPHQL_PATH) return void socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    if (split(request.url ?? "/").path !== GRAPHQL_PATH)
+      return void socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     webSockets.upgrade(request, socket, head).catch((error: unknown) => {
       services.log.error({ err: error }, "A WebSocket could not be opened.");
       socket.destroy();
@@ -110,8 +117,11 @@ function split(target: string): { path: string; query: URLSearchParams } {
 }
 
 function sendNotFound(request: IncomingMessage, response: ServerResponse): void {
-  if (prefersHtml(request)) return sendPage(response, messagePage(404, "There is nothing here", "Check the address, or go back to where you came from."));
-  sendJson(response, 404, { errors: [{ message: "There is nothing at this address. The API is at /graphql.", extensions: { code: "NOT_FOUND" } }] });
+  if (prefersHtml(request))
+    return sendPage(response, messagePage(404, "There is nothing here", "Check the address, or go back to where you came from."));
+  sendJson(response, 404, {
+    errors: [{ message: "There is nothing at this address. The API is at /graphql.", extensions: { code: "NOT_FOUND" } }],
+  });
 }
 
 function sendMethodNotAllowed(response: ServerResponse, allow: string): void {
@@ -121,13 +131,20 @@ function sendMethodNotAllowed(response: ServerResponse, allow: string): void {
 
 /** What a handler threw, as a page for a person and JSON for a program; what nobody expected with an id and nothing else. */
 function sendFailure(face: Face, request: IncomingMessage, response: ServerResponse, error: unknown): void {
-  const known = toRequestError(face, error, `${request.method} ${split(request.url ?? "").path.split("/", 2).join("/")}`);
+  const known = toRequestError(
+    face,
+    error,
+    `${request.method} ${split(request.url ?? "")
+      .path.split("/", 2)
+      .join("/")}`,
+  );
   if (response.headersSent) return void response.destroy();
   if (known instanceof UnexpectedError) {
     if (prefersHtml(request)) return sendPage(response, messagePage(500, "Something went wrong", known.message));
     return sendJson(response, 500, unexpectedBody(known));
   }
-  if (known instanceof RequestError && prefersHtml(request)) return sendPage(response, messagePage(known.status, "That did not work", known.message));
+  if (known instanceof RequestError && prefersHtml(request))
+    return sendPage(response, messagePage(known.status, "That did not work", known.message));
   const { body, headers } = refusal(known);
   sendJson(response, known.status, body, headers);
 }

@@ -36,7 +36,11 @@ export function createEventStreams(face: Face, tokens: TokenWatch): EventStreams
     const controller = new AbortController();
     const events = openEvents(face, operation.response, operation.headers, controller);
     const lease = tokens.follow(operation.caller, operation.authorization, () => {
-      events.next({ errors: formatErrors(face, [new RequestError("SESSION_EXPIRED", "The token has ended. Subscribe again with a new one.", 401)]) });
+      events.next({
+        errors: formatErrors(face, [
+          new RequestError("SESSION_EXPIRED", "The token has ended. Subscribe again with a new one.", 401),
+        ]),
+      });
       controller.abort();
     });
     open.add(controller);
@@ -50,7 +54,12 @@ export function createEventStreams(face: Face, tokens: TokenWatch): EventStreams
     }
   }
 
-  async function pump(operation: StreamedOperation, caller: () => Caller, controller: AbortController, events: Events): Promise<void> {
+  async function pump(
+    operation: StreamedOperation,
+    caller: () => Caller,
+    controller: AbortController,
+    events: Events,
+  ): Promise<void> {
     try {
       const result = await start(operation, caller, controller.signal);
       if (!isStream(result)) return void (await events.next(formatResult(face, result)));
@@ -75,7 +84,12 @@ interface Events {
 
 /** Writes events, waits where the client reads slowly, and gives it up where it does not read at all. */
 function openEvents(face: Face, response: ServerResponse, headers: Record<string, string>, controller: AbortController): Events {
-  response.writeHead(200, { ...SECURITY_HEADERS, ...headers, "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" });
+  response.writeHead(200, {
+    ...SECURITY_HEADERS,
+    ...headers,
+    "content-type": "text/event-stream; charset=utf-8",
+    "x-accel-buffering": "no",
+  });
   response.write(":\n\n");
   const keepAlive = setInterval(() => response.writableNeedDrain || response.write(":\n\n"), face.limits.keepAliveMs);
   keepAlive.unref();

@@ -18,13 +18,12 @@ query Step1WhoAmI {
   viewer { role permissions project { id name } }
 }
 
-# 2. How this project authenticates with a connector: its OAuth app. The sandbox takes any client: these values work as they are.
+# 2. How this project authenticates with a connector. clientId and clientSecret are your own OAuth app's; left out, as here, it is
+# the operator's default app, and the sandbox has one.
 mutation Step2CreateAuthConfig {
   createAuthConfig(input: {
     connectorSlug: "sandbox"
     name: "Sandbox, first try"        # Names are unique: change it to run this again.
-    clientId: "sandbox-client"
-    clientSecret: "sandbox-secret"
   }) {
     ... on CreateAuthConfigPayload { authConfig { id status redirectUri scopes } }
     ... on UserError { code message }

@@ -71,7 +71,9 @@ export function createWebSockets(face: Face, cors: Cors, tokens: TokenWatch): We
     );
     webSocket.once("close", (code, reason) => {
       sockets.remove(state);
-      closed(code, String(reason)).catch((error: unknown) => face.services.log.error({ err: error }, "A socket did not close cleanly."));
+      closed(code, String(reason)).catch((error: unknown) =>
+        face.services.log.error({ err: error }, "A socket did not close cleanly."),
+      );
     });
   }
 
@@ -124,7 +126,16 @@ function prepareJob(face: Face, state: SocketState, payload: unknown): Job | rea
     if ("errors" in preparation) return preparation.errors;
     const { prepared } = preparation;
     const { operationName } = parameters;
-    return { schema: face.schema, document: prepared.document, operationName, contextValue: null, rootValue: undefined, prepared, parameters, state };
+    return {
+      schema: face.schema,
+      document: prepared.document,
+      operationName,
+      contextValue: null,
+      rootValue: undefined,
+      prepared,
+      parameters,
+      state,
+    };
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
     return [new GraphQLError(error.message, { originalError: error })];
@@ -155,7 +166,9 @@ function failed(face: Face, webSocket: WebSocket, error: unknown): void {
 
 function rejectUpgrade(socket: Duplex, status: number): void {
   const reasons: Record<number, string> = { 403: "Forbidden", 404: "Not Found", 503: "Service Unavailable" };
-  socket.end(`HTTP/1.1 ${status} ${reasons[status] ?? "Internal Server Error"}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  socket.end(
+    `HTTP/1.1 ${status} ${reasons[status] ?? "Internal Server Error"}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+  );
 }
 
 function refusedOperation(message: string): GraphQLError {

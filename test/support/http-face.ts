@@ -1,10 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { GraphQLBoolean, GraphQLInt, GraphQLNonNull, GraphQLObjectType, GraphQLSchema, GraphQLString } from "graphql";
+import { inject } from "vitest";
 import { createCatalogue } from "../../src/catalogue/index.ts";
 import { openDatabase } from "../../src/db/database.ts";
-import { migrate } from "../../src/db/migrate.ts";
 import { ensureFirstProject } from "../../src/domain/bootstrap.ts";
 import type { Services } from "../../src/domain/services.ts";
 import { mintToken } from "../../src/domain/tokens.ts";
@@ -25,11 +28,15 @@ export const FRONT_END = "https://app.example.com";
  * any entity, misbehaving fields included.
  */
 export async function startHttpFace(options: Partial<HttpOptions> = {}) {
-  const database = await openDatabase({ url: null, dataDirectory: null });
-  await migrate(database);
+  const dataDirectory = await mkdtemp(join(tmpdir(), "moorline-http-"));
+  await cp(inject("migratedDirectory"), dataDirectory, { recursive: true });
+  const database = await openDatabase({ url: null, dataDirectory });
   const { token: apiKey } = mintToken("mlk_");
-  const { projectId } = await ensureFirstProject(database, { bootstrapApiKey: apiKey, allowedReturnUrls: [], corsOrigins: [FRONT_END] });
-  await database.prisma.apiKey.updateMany({ data: { permissions: [], connectorSlugs: [], userIds: [], methods: [] } });
+  const { projectId } = await ensureFirstProject(database, {
+    bootstrapApiKey: apiKey,
+    allowedReturnUrls: [],
+    corsOrigins: [FRONT_END],
+  });
   let publicUrl = "http://127.0.0.1:0";
   const services: Services = {
     database,
@@ -37,7 +44,7 @@ export async function startHttpFace(options: Partial<HttpOptions> = {}) {
     vault: await openVault(database, [randomBytes(32)]),
     catalogue: createCatalogue([]),
     egress: createEgress({ allow: [] }),
-    log: createLogger(process.env.TEST_LOG ?? "silent"),
+    log: createLogger(process.env.MOORLINE_LOG_LEVEL ?? "silent"),
     get publicUrl() {
       return publicUrl;
     },
@@ -55,6 +62,7 @@ export async function startHttpFace(options: Partial<HttpOptions> = {}) {
     await services.hub.close();
     await services.egress.close();
     await database.close();
+    await rm(dataDirectory, { recursive: true, force: true });
   }
 
   return { url: publicUrl, services, apiKey, projectId, trace, http, close, newSession: () => newSession(services, projectId) };
@@ -73,7 +81,10 @@ async function newSession(services: Services, projectId: string, lifeMs = 3_600_
   return {
     token,
     async expireIn(ms: number) {
-      await prisma.userSession.update({ where: { id }, data: { expiresAt: new Date((await services.database.now()).getTime() + ms) } });
+      await prisma.userSession.update({
+        where: { id },
+        data: { expiresAt: new Date((await services.database.now()).getTime() + ms) },
+      });
     },
     async revoke() {
       await services.database.transact(async (tx) => {
@@ -89,7 +100,12 @@ function testSchema(trace: { slowSourceEnded: number }): GraphQLSchema {
   async function* ticks(_source: unknown, { count, bytes }: { count: number; bytes: number }) {
     for (let index = 1; index <= count; index++) yield { tick: `${index} ${"x".repeat(bytes)}` };
   }
-  async function* silence(_source: unknown, _args: unknown, _context: unknown, info: { getAbortSignal(): AbortSignal | undefined }) {
+  async function* silence(
+    _source: unknown,
+    _args: unknown,
+    _context: unknown,
+    info: { getAbortSignal(): AbortSignal | undefined },
+  ) {
     const signal = info.getAbortSignal()!;
     try {
       yield { silence: "began" };
@@ -106,14 +122,22 @@ function testSchema(trace: { slowSourceEnded: number }): GraphQLSchema {
         broken: { type: GraphQLString, resolve: () => Promise.reject(new Error("connect ECONNREFUSED db.internal:5432")) },
         echo: { type: GraphQLString, args: { text: string }, resolve: (_source, { text }) => text },
         never: { type: GraphQLBoolean, resolve: () => new Promise(() => {}) },
-        later: { type: GraphQLBoolean, args: { ms: { type: new GraphQLNonNull(GraphQLInt) } }, resolve: (_source, { ms }) => new Promise((resolve) => setTimeout(resolve, ms, true)) },
+        later: {
+          type: GraphQLBoolean,
+          args: { ms: { type: new GraphQLNonNull(GraphQLInt) } },
+          resolve: (_source, { ms }) => new Promise((resolve) => setTimeout(resolve, ms, true)),
+        },
       },
     }),
     mutation: new GraphQLObjectType({ name: "Mutation", fields: { change: { type: GraphQLBoolean, resolve: () => true } } }),
     subscription: new GraphQLObjectType({
       name: "Subscription",
       fields: {
-        tick: { ...string, args: { count: { type: GraphQLInt, defaultValue: 3 }, bytes: { type: GraphQLInt, defaultValue: 0 } }, subscribe: ticks as never },
+        tick: {
+          ...string,
+          args: { count: { type: GraphQLInt, defaultValue: 3 }, bytes: { type: GraphQLInt, defaultValue: 0 } },
+          subscribe: ticks as never,
+        },
         silence: { ...string, subscribe: silence as never },
       },
     }),
