@@ -45,7 +45,9 @@ export async function startApp(config: Config): Promise<App> {
     let drain = DRAIN_MS;
     closers.push(() => http.close(drain));
     if (config.port === 0) services.publicUrl = `http://localhost:${(http.server.address() as AddressInfo).port}`;
-    await sandbox?.control.updateClient(sandbox.defaultClient.clientId, { redirectUris: [`${services.publicUrl}/oauth/callback/sandbox`] });
+    await sandbox?.control.updateClient(sandbox.defaultClient.clientId, {
+      redirectUris: [`${services.publicUrl}/oauth/callback/sandbox`],
+    });
     const jobs = startJobs(services);
     closers.push(() => jobs.stop());
     return {
@@ -66,7 +68,10 @@ export async function startApp(config: Config): Promise<App> {
 
 async function compose(config: Config, closers: (() => Promise<unknown>)[]) {
   const log = createLogger(config.logLevel);
-  const database = await openDatabase({ url: config.databaseUrl, dataDirectory: config.databaseUrl ? null : pgliteDirectory(config) });
+  const database = await openDatabase({
+    url: config.databaseUrl,
+    dataDirectory: config.databaseUrl ? null : pgliteDirectory(config),
+  });
   closers.push(() => database.close());
   await migrate(database);
   const masterKeys = config.masterKeys ?? developmentKeys(config.dataDirectory);
@@ -100,6 +105,8 @@ async function openSandbox(config: Config): Promise<Sandbox> {
     return await startSandbox({ port: config.sandboxPort, stateFile: join(config.dataDirectory, "sandbox.json") });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
-    throw new ConfigError(`MOORLINE_SANDBOX_PORT: port ${config.sandboxPort} is taken. Choose another one, or set MOORLINE_SANDBOX=false.`);
+    throw new ConfigError(
+      `MOORLINE_SANDBOX_PORT: port ${config.sandboxPort} is taken. Choose another one, or set MOORLINE_SANDBOX=false.`,
+    );
   }
 }

@@ -44,7 +44,9 @@ export function readConfig(env: Env): Config {
     sandbox: boolean(env, "MOORLINE_SANDBOX", !production),
     sandboxPort: integer(env, "MOORLINE_SANDBOX_PORT", 4001, 0, 65535),
     corsOrigins: list(env, "MOORLINE_CORS_ORIGINS").map((value) => origin("MOORLINE_CORS_ORIGINS", value)),
-    allowedReturnUrls: list(env, "MOORLINE_ALLOWED_RETURN_URLS").map((value) => absoluteUrl("MOORLINE_ALLOWED_RETURN_URLS", value)),
+    allowedReturnUrls: list(env, "MOORLINE_ALLOWED_RETURN_URLS").map((value) =>
+      absoluteUrl("MOORLINE_ALLOWED_RETURN_URLS", value),
+    ),
     egressAllow: list(env, "MOORLINE_EGRESS_ALLOW").map(addressRange),
     exploration: boolean(env, "MOORLINE_EXPLORATION", !production),
     logLevel: logLevel(env),
@@ -66,13 +68,18 @@ function requireForProduction(env: Env): void {
 function publicUrl(value: string, production: boolean): string {
   const url = URL.parse(value);
   if (!url || !["http:", "https:"].includes(url.protocol) || url.pathname !== "/" || url.search || url.hash || url.username) {
-    throw new ConfigError(`MOORLINE_PUBLIC_URL must be an origin such as https://moorline.example.com, without a path, and not "${value}".`);
+    throw new ConfigError(
+      `MOORLINE_PUBLIC_URL must be an origin such as https://moorline.example.com, without a path, and not "${value}".`,
+    );
   }
   const loopback = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
   if (url.protocol === "http:" && !loopback) {
-    throw new ConfigError(`MOORLINE_PUBLIC_URL must begin with https:// unless its host is localhost or a loopback address: cookies that bind a browser to its flow need it.`);
+    throw new ConfigError(
+      `MOORLINE_PUBLIC_URL must begin with https:// unless its host is localhost or a loopback address: cookies that bind a browser to its flow need it.`,
+    );
   }
-  if (url.protocol === "http:" && production) throw new ConfigError("MOORLINE_PUBLIC_URL must begin with https:// in production.");
+  if (url.protocol === "http:" && production)
+    throw new ConfigError("MOORLINE_PUBLIC_URL must begin with https:// in production.");
   return url.origin;
 }
 
@@ -91,7 +98,9 @@ function masterKeys(env: Env): Buffer[] | null {
   return values.map((value, index) => {
     const key = Buffer.from(value, "base64");
     if (key.length !== 32 || key.toString("base64").replace(/=+$/, "") !== value.replace(/=+$/, "")) {
-      throw new ConfigError(`MOORLINE_MASTER_KEYS: key ${index + 1} must be 32 bytes in base64. Make one with: openssl rand -base64 32`);
+      throw new ConfigError(
+        `MOORLINE_MASTER_KEYS: key ${index + 1} must be 32 bytes in base64. Make one with: openssl rand -base64 32`,
+      );
     }
     return key;
   });
@@ -140,7 +149,8 @@ function origin(name: string, value: string): string {
 }
 
 function absoluteUrl(name: string, value: string): string {
-  if (!URL.canParse(value)) throw new ConfigError(`${name}: "${value}" is no absolute URL such as https://app.example.com/connected.`);
+  if (!URL.canParse(value))
+    throw new ConfigError(`${name}: "${value}" is no absolute URL such as https://app.example.com/connected.`);
   return value;
 }
 
@@ -157,7 +167,9 @@ function addressRange(value: string): string {
 function logLevel(env: Env): string {
   const value = env.MOORLINE_LOG_LEVEL || "info";
   if (!["fatal", "error", "warn", "info", "debug", "trace", "silent"].includes(value)) {
-    throw new ConfigError(`MOORLINE_LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent, and not "${value}".`);
+    throw new ConfigError(
+      `MOORLINE_LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent, and not "${value}".`,
+    );
   }
   return value;
 }

@@ -24,10 +24,12 @@ async function welcome(app: App, config: Config, tookMs: number): Promise<string
     `  GraphQL API  ${app.url}/graphql   (POST, WebSocket, SSE)`,
     config.exploration && `  GraphiQL     ${app.url}/graphql   (open it in a browser: its first tab walks the main job)`,
     app.sandbox && `  Sandbox      ${app.sandbox.issuer}   (a real OAuth server to connect to, with switches to misbehave)`,
-    generatedKey && `  API key      ${generatedKey}\n               ADMIN of the first project, shown this once. Keep it; a new one: start with MOORLINE_BOOTSTRAP_API_KEY.`,
+    generatedKey &&
+      `  API key      ${generatedKey}\n               ADMIN of the first project, shown this once. Keep it; a new one: start with MOORLINE_BOOTSTRAP_API_KEY.`,
     "",
     "Next: paste the API key into GraphiQL's headers and run the operations of its first tab, or see it all at once: npm run demo",
-    unbound > 0 && "Note: person binding by the product is off (Project.verifyUrl is not set): our own page asks the person at the browser instead.",
+    unbound > 0 &&
+      "Note: person binding by the product is off (Project.verifyUrl is not set): our own page asks the person at the browser instead.",
   ];
   return lines.filter((line) => typeof line === "string").join("\n");
 }

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createClient } from "graphql-ws";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { graphql } from "../generated/gql/index.ts";
 import { CookieJar } from "../src/sandbox/play-user.ts";
 import { startTestApp, type TestApp } from "./support/app.ts";
@@ -25,7 +25,10 @@ interface Frame {
 
 /** Collects what graphql-ws's own client delivers until the stream completes. */
 function watch(token: string, id: string, after?: number) {
-  const client = createClient({ url: `${app.url.replace("http", "ws")}/graphql`, connectionParams: { authorization: `Bearer ${token}` } });
+  const client = createClient({
+    url: `${app.url.replace("http", "ws")}/graphql`,
+    connectionParams: { authorization: `Bearer ${token}` },
+  });
   const frames: Frame[] = [];
   const completed = new Promise<Frame[]>((resolve, reject) => {
     client.subscribe<{ connectionRequestUpdated: Frame }>(
@@ -46,7 +49,11 @@ describe("the main job", () => {
     expect(config.redirectUri).toBe(`${app.url}/oauth/callback/sandbox`);
     const user = await createUser(app, app.adminKey, "ada");
     const session = await createSession(app, app.adminKey, user.id);
-    const request = await initiate(app, session, { target: { connectorSlug: "sandbox" }, returnUrl: "http://app.test/connected", clientState: "tab 7" });
+    const request = await initiate(app, session, {
+      target: { connectorSlug: "sandbox" },
+      returnUrl: "http://app.test/connected",
+      clientState: "tab 7",
+    });
     expect(request).toMatchObject({ status: "PENDING", sequence: 1 });
     expect(request.authorizationUrl).toMatch(new RegExp(`^${app.url}/connect/`));
 
@@ -59,7 +66,11 @@ describe("the main job", () => {
     expect(frames.map((frame) => frame.sequence)).toEqual([...frames.map((frame) => frame.sequence)].sort((a, b) => a - b));
     const back = new URL(redirectedTo);
     expect(back.origin + back.pathname).toBe("http://app.test/connected");
-    expect(Object.fromEntries(back.searchParams)).toEqual({ connectionRequestId: request.id, status: "ACTIVE", clientState: "tab 7" });
+    expect(Object.fromEntries(back.searchParams)).toEqual({
+      connectionRequestId: request.id,
+      status: "ACTIVE",
+      clientState: "tab 7",
+    });
 
     const ended = await readRequest(app, session, request.id);
     expect(ended.credential).toMatchObject({ status: "ACTIVE", account: { id: "ada", name: "Ada Lovelace" } });

@@ -39,7 +39,11 @@ function refuseInsideTransaction(): void {
   if (insideTransaction.getStore()) throw new Error("The outer database client was used inside a transaction: pass `tx` on.");
 }
 
-export async function openDatabase(options: { url: string | null; dataDirectory: string | null; poolSize?: number }): Promise<Database> {
+export async function openDatabase(options: {
+  url: string | null;
+  dataDirectory: string | null;
+  poolSize?: number;
+}): Promise<Database> {
   const driver = options.url ? openPostgres(options.url, options.poolSize ?? 10) : await openPglite(options.dataDirectory);
   const prisma = new PrismaClient({
     adapter: refusingInsideTransaction(driver.adapter),

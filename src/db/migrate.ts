@@ -8,7 +8,9 @@ const FOLDER = new URL("../../prisma/migrations/", import.meta.url);
  * row that records it, so that of two processes that start at once the second waits and finds the work done.
  */
 export async function migrate(database: Database): Promise<{ applied: string[] }> {
-  await database.script(`CREATE TABLE IF NOT EXISTS "_moorline_migrations" ("name" TEXT PRIMARY KEY, "appliedAt" TIMESTAMPTZ NOT NULL DEFAULT now())`);
+  await database.script(
+    `CREATE TABLE IF NOT EXISTS "_moorline_migrations" ("name" TEXT PRIMARY KEY, "appliedAt" TIMESTAMPTZ NOT NULL DEFAULT now())`,
+  );
   const names = readdirSync(FOLDER, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => entry.name)

@@ -11,7 +11,7 @@ import { confirmPage, type PageModel, pageOf, refusedCallback, unknownLink } fro
 import { askProduct } from "./person.ts";
 import type { Services } from "./services.ts";
 
-export { openLink, type Cookie, type Outcome } from "./opening.ts";
+export { type Cookie, type Outcome, openLink } from "./opening.ts";
 export type { PageModel } from "./page-model.ts";
 
 export interface CallbackInput {
@@ -98,9 +98,14 @@ async function checkOpening(
   const parties = opening && (await requestWithParties(services, opening.requestId));
   if (!opening || !parties) return { page: refusedCallback(STRANGE) };
   if (!isSameBrowser(services, opening, parameters.get("state") ?? "", cookies)) {
-    return { page: refusedCallback(`${STRANGE} (BROWSER_MISMATCH: it was started in another browser, or this one does not keep cookies.)`) };
+    return {
+      page: refusedCallback(
+        `${STRANGE} (BROWSER_MISMATCH: it was started in another browser, or this one does not keep cookies.)`,
+      ),
+    };
   }
-  if (opening.expiresAt <= parties.now && !opening.consumedAt) return { page: { ...refusedCallback("This took too long."), kind: "EXPIRED" } };
+  if (opening.expiresAt <= parties.now && !opening.consumedAt)
+    return { page: { ...refusedCallback("This took too long."), kind: "EXPIRED" } };
   return { opening, parties };
 }
 

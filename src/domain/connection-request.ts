@@ -1,9 +1,9 @@
+import type { Tx } from "../db/database.ts";
 import type { ConnectionRequest, Prisma } from "../db/generated/client.ts";
 import { announce } from "../events/announce.ts";
 import { ConflictError, NotFoundError } from "../lib/errors.ts";
 import type { FailureDetails } from "../lib/failure.ts";
 import { decodeId } from "../lib/ids.ts";
-import type { Tx } from "../db/database.ts";
 import { recordAudit } from "./audit.ts";
 import { assertMay, may } from "./caller.ts";
 import type { Context, Services } from "./services.ts";
@@ -93,7 +93,11 @@ export interface RequestEvent {
 }
 
 /** The stored history after a sequence, with the expiry that the clock has already decided. */
-export async function requestEvents({ services, caller }: Context, row: ConnectionRequest, after?: number | null): Promise<RequestEvent[]> {
+export async function requestEvents(
+  { services, caller }: Context,
+  row: ConnectionRequest,
+  after?: number | null,
+): Promise<RequestEvent[]> {
   const rows = await services.database.prisma.connectionEvent.findMany({
     where: { projectId: row.projectId, requestId: row.id, sequence: { gt: after ?? 0 } },
     orderBy: { sequence: "asc" },
@@ -105,14 +109,21 @@ export async function requestEvents({ services, caller }: Context, row: Connecti
     failure: event.failure as FailureDetails | null,
   }));
   const present = presentRequest(row, caller.now);
-  if (present.sequence > row.sequence && present.sequence > (after ?? 0) && !events.some((event) => event.sequence >= present.sequence)) {
+  if (
+    present.sequence > row.sequence &&
+    present.sequence > (after ?? 0) &&
+    !events.some((event) => event.sequence >= present.sequence)
+  ) {
     events.push({ sequence: present.sequence, status: present.status, at: row.expiresAt, failure: null });
   }
   return events;
 }
 
 /** The links of a request that can still be opened, for its own user and for keys that may initiate; else nulls. */
-export function requestLinks({ services, caller }: Context, row: ConnectionRequest): { authorizationUrl: string | null; connectUrl: string | null } {
+export function requestLinks(
+  { services, caller }: Context,
+  row: ConnectionRequest,
+): { authorizationUrl: string | null; connectUrl: string | null } {
   const open = ["PENDING", "AUTHORIZING"].includes(presentRequest(row, caller.now).status);
   const own = caller.userId ? row.userId === caller.userId : may(caller, "CONNECTION_INITIATE");
   return open && own ? linksOf(services, row.id) : { authorizationUrl: null, connectUrl: null };
@@ -166,7 +177,10 @@ export async function recordEvent(tx: Tx, row: ConnectionRequest): Promise<void>
   await announce(tx, `request:${row.id}`, `requests:${row.projectId}:${row.id}`);
 }
 
-export async function cancelConnectionRequest(ctx: Context, input: { id: string }): Promise<{ connectionRequest: ConnectionRequest }> {
+export async function cancelConnectionRequest(
+  ctx: Context,
+  input: { id: string },
+): Promise<{ connectionRequest: ConnectionRequest }> {
   assertMay(ctx, "CONNECTION_INITIATE");
   const row = await findRequest(ctx, input.id);
   if (!row) throw new NotFoundError("There is no such connection request. Check the id.");

@@ -41,7 +41,10 @@ export async function recordCredentialEvent(
     select: { sequence: true },
   });
   if (change) {
-    await tx.credentialChange.create({ data: { id: newId(), projectId, credentialId, ...change, at: tx.now }, select: { id: true } });
+    await tx.credentialChange.create({
+      data: { id: newId(), projectId, credentialId, ...change, at: tx.now },
+      select: { id: true },
+    });
     await announce(tx, `credentials:${projectId}:${credentialId}`);
   }
   return row;

@@ -48,16 +48,39 @@ export async function storeNewGrant(tx: Tx, services: Services, id: string, gran
     },
     select: { id: true },
   });
-  await tx.grant.create({ data: { credentialId: id, projectId: request.projectId, generation: 1, ...originsOf(grant.party, grant.tokens), updatedAt: tx.now } });
-  await sealTokens(tx, services, { projectId: request.projectId, id, userId: request.userId }, 1, storedTokens(grant.tokens, null));
-  return recordCredentialEvent(tx, { projectId: request.projectId, id }, event("CONNECTED", grant), { kind: "CREATED", statusBefore: null });
+  await tx.grant.create({
+    data: {
+      credentialId: id,
+      projectId: request.projectId,
+      generation: 1,
+      ...originsOf(grant.party, grant.tokens),
+      updatedAt: tx.now,
+    },
+  });
+  await sealTokens(
+    tx,
+    services,
+    { projectId: request.projectId, id, userId: request.userId },
+    1,
+    storedTokens(grant.tokens, null),
+  );
+  return recordCredentialEvent(tx, { projectId: request.projectId, id }, event("CONNECTED", grant), {
+    kind: "CREATED",
+    statusBefore: null,
+  });
 }
 
 /** The same credential id gets the new tokens; whoever is refreshing the old ones finds another generation and lets go. */
 export async function updateGrant(tx: Tx, services: Services, before: Credential, grant: NewGrant): Promise<Credential> {
   const { generation } = await tx.grant.update({
     where: { credentialId: before.id },
-    data: { generation: { increment: 1 }, leaseOwner: null, leaseUntil: null, ...originsOf(grant.party, grant.tokens), updatedAt: tx.now },
+    data: {
+      generation: { increment: 1 },
+      leaseOwner: null,
+      leaseUntil: null,
+      ...originsOf(grant.party, grant.tokens),
+      updatedAt: tx.now,
+    },
   });
   await tx.credential.update({
     where: { id: before.id },
@@ -85,7 +108,10 @@ export async function sealTokens(
 
 /** A provider that sends no new refresh token means the old one (RFC 6749 section 6). */
 export function storedTokens(tokens: TokenSet, before: StoredTokens | null): StoredTokens {
-  return { accessToken: tokens.accessToken.reveal(), refreshToken: tokens.refreshToken?.reveal() ?? before?.refreshToken ?? null };
+  return {
+    accessToken: tokens.accessToken.reveal(),
+    refreshToken: tokens.refreshToken?.reveal() ?? before?.refreshToken ?? null,
+  };
 }
 
 export function expiryOf(tx: Tx, tokens: TokenSet): Date | null {
@@ -102,7 +128,12 @@ function fieldsOf(tx: Tx, { request, tokens, account }: NewGrant) {
     tokenType: tokens.tokenType,
     accessTokenExpiresAt: expiryOf(tx, tokens),
     canRefresh: tokens.refreshToken !== null,
-    ...(account && { accountId: account.id, accountName: account.name, accountEmail: account.email, accountAvatarUrl: account.avatarUrl }),
+    ...(account && {
+      accountId: account.id,
+      accountName: account.name,
+      accountEmail: account.email,
+      accountAvatarUrl: account.avatarUrl,
+    }),
     updatedAt: tx.now,
   };
 }

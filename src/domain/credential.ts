@@ -29,7 +29,9 @@ export function credentialStatusReason(row: Health & Pick<Credential, "healthRea
   if (status === "ACTIVE") return null;
   if (status === "DISABLED") return "It was switched off. Switch it on with setCredentialEnabled.";
   if (row.healthReason) return row.healthReason;
-  return status === "EXPIRED" ? "The access token has run out and the provider gave no refresh token. The user must connect again." : null;
+  return status === "EXPIRED"
+    ? "The access token has run out and the provider gave no refresh token. The user must connect again."
+    : null;
 }
 
 /** Rows of one status, as {@link credentialStatus} decides it. */
@@ -44,7 +46,11 @@ function whereStatus(status: CredentialStatus, now: Date): Prisma.CredentialWher
       return { enabled: true, OR: [{ health: "EXPIRED" }, { health: "ACTIVE", ...ranOut }] };
     case "ACTIVE":
       // Not `NOT ranOut`: in SQL, NULL <= now is neither true nor false, and the row would be lost.
-      return { enabled: true, health: "ACTIVE", OR: [{ canRefresh: true }, { accessTokenExpiresAt: null }, { accessTokenExpiresAt: { gt: now } }] };
+      return {
+        enabled: true,
+        health: "ACTIVE",
+        OR: [{ canRefresh: true }, { accessTokenExpiresAt: null }, { accessTokenExpiresAt: { gt: now } }],
+      };
     case "INVALID":
       return { enabled: true, health: "INVALID" };
   }
@@ -79,7 +85,15 @@ export function credentialWhere(ctx: Context, filter?: CredentialFilter | null):
   const search = searchText(filter?.search);
   if (search) {
     const contains = { contains: search, mode: "insensitive" as const };
-    and.push({ OR: [{ label: contains }, { accountName: contains }, { accountEmail: contains }, { accountId: contains }, { connectorSlug: contains }] });
+    and.push({
+      OR: [
+        { label: contains },
+        { accountName: contains },
+        { accountEmail: contains },
+        { accountId: contains },
+        { connectorSlug: contains },
+      ],
+    });
   }
   return { AND: and };
 }
@@ -128,21 +142,44 @@ const updateSchema = z.object({
   test: z.boolean().nullish(),
 });
 
-export async function updateCredential(ctx: Context, raw: { id: string; version?: number | null; label?: string | null; fields?: unknown; test?: boolean | null }) {
+export async function updateCredential(
+  ctx: Context,
+  raw: { id: string; version?: number | null; label?: string | null; fields?: unknown; test?: boolean | null },
+) {
   assertMay(ctx, "CREDENTIAL_CREATE");
   const input = parseInput(updateSchema, raw);
   const before = await getCredential(ctx, input.id);
   if (input.fields != null && Object.keys(input.fields as object).length > 0) {
-    throw InvalidInputError.at(["fields"], "NOT_ALLOWED", "An OAuth credential has no fields to change. Use reauthorizeCredential.");
+    throw InvalidInputError.at(
+      ["fields"],
+      "NOT_ALLOWED",
+      "An OAuth credential has no fields to change. Use reauthorizeCredential.",
+    );
   }
   const credential = await ctx.services.database.transact(async (tx) => {
     const { count } = await tx.credential.updateMany({
-      where: { id: before.id, projectId: before.projectId, deletedAt: null, ...(input.version != null && { version: input.version }) },
+      where: {
+        id: before.id,
+        projectId: before.projectId,
+        deletedAt: null,
+        ...(input.version != null && { version: input.version }),
+      },
       data: { ...(input.label !== undefined && { label: input.label }), version: { increment: 1 }, updatedAt: tx.now },
     });
-    if (count !== 1) throw new ConflictError("STALE_VERSION", "The credential was changed in the meantime. Read it again and repeat.");
-    await recordAudit(tx, ctx, { action: "credential.updated", targetType: "Credential", targetId: before.id, details: { fields: ["label"] } });
-    return recordCredentialEvent(tx, before, { kind: "UPDATED", status: before.health, message: "The label was changed." }, { kind: "UPDATED", statusBefore: before.health });
+    if (count !== 1)
+      throw new ConflictError("STALE_VERSION", "The credential was changed in the meantime. Read it again and repeat.");
+    await recordAudit(tx, ctx, {
+      action: "credential.updated",
+      targetType: "Credential",
+      targetId: before.id,
+      details: { fields: ["label"] },
+    });
+    return recordCredentialEvent(
+      tx,
+      before,
+      { kind: "UPDATED", status: before.health, message: "The label was changed." },
+      { kind: "UPDATED", statusBefore: before.health },
+    );
   });
   return { credential };
 }
@@ -158,7 +195,11 @@ export async function setCredentialEnabled(ctx: Context, input: { id: string; en
       where: { id: before.id, projectId: before.projectId },
       data: { enabled: input.enabled, version: { increment: 1 }, updatedAt: tx.now },
     });
-    await recordAudit(tx, ctx, { action: input.enabled ? "credential.enabled" : "credential.disabled", targetType: "Credential", targetId: row.id });
+    await recordAudit(tx, ctx, {
+      action: input.enabled ? "credential.enabled" : "credential.disabled",
+      targetType: "Credential",
+      targetId: row.id,
+    });
     const message = input.enabled ? "Switched on." : "Switched off.";
     const change = { kind: "UPDATED" as const, statusBefore: credentialStatus(before, tx.now) };
     return recordCredentialEvent(tx, row, { kind: "STATUS_CHANGED", status: credentialStatus(row, tx.now), message }, change);
@@ -169,15 +210,26 @@ export async function setCredentialEnabled(ctx: Context, input: { id: string; en
 /** What a change of, or an end to, these credentials would touch. */
 export async function credentialImpact(ctx: Context, where: Prisma.CredentialWhereInput): Promise<ImpactSummary> {
   const { prisma } = ctx.services.database;
-  const touched: Prisma.CredentialWhereInput = { AND: [{ projectId: ctx.caller.projectId, deletedAt: null, health: { not: "REVOKED" } }, where] };
+  const touched: Prisma.CredentialWhereInput = {
+    AND: [{ projectId: ctx.caller.projectId, deletedAt: null, health: { not: "REVOKED" } }, where],
+  };
   const active: Prisma.CredentialWhereInput = { AND: [touched, whereStatus("ACTIVE", ctx.caller.now)] };
-  const users = await prisma.credential.findMany({ where: { AND: [touched, { userId: { not: null } }] }, distinct: ["userId"], select: { userId: true } });
+  const users = await prisma.credential.findMany({
+    where: { AND: [touched, { userId: { not: null } }] },
+    distinct: ["userId"],
+    select: { userId: true },
+  });
   return {
     projectId: ctx.caller.projectId,
     activeCredentialCount: await prisma.credential.count({ where: active }),
     userCount: users.length,
     pendingRequestCount: await prisma.connectionRequest.count({
-      where: { projectId: ctx.caller.projectId, status: { in: OPEN_STATUSES }, expiresAt: { gt: ctx.caller.now }, ...requestsOf(where) },
+      where: {
+        projectId: ctx.caller.projectId,
+        status: { in: OPEN_STATUSES },
+        expiresAt: { gt: ctx.caller.now },
+        ...requestsOf(where),
+      },
     }),
     credentialWhere: touched,
   };

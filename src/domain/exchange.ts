@@ -9,9 +9,9 @@ import type { RequestWithParties } from "./connection-parties.ts";
 import { transition } from "./connection-request.ts";
 import { storeNewGrant, updateGrant } from "./credential-tokens.ts";
 import { failRequest, requestActor } from "./fail-request.ts";
-import { lockOwner } from "./row-lock.ts";
 import { type OAuthParty, oauthClientFor } from "./oauth-client.ts";
 import { type FlowSecrets, flowAddress } from "./opening.ts";
+import { lockOwner } from "./row-lock.ts";
 import type { Services } from "./services.ts";
 
 export interface ExchangeInput {
@@ -33,7 +33,11 @@ export async function exchange(services: Services, input: ExchangeInput): Promis
   } catch (error) {
     const known = error instanceof Failure;
     // Only the name: an error of the exchange can have tokens hanging on it.
-    if (!known) services.log.error({ requestId: request.id, err: error instanceof Error ? error : undefined }, "the exchange of a code failed");
+    if (!known)
+      services.log.error(
+        { requestId: request.id, err: error instanceof Error ? error : undefined },
+        "the exchange of a code failed",
+      );
     await failRequest(services, request, known ? error.details : INTERNAL, ["EXCHANGING"], input.ip);
   } finally {
     await forget(services, request, input.opening);
@@ -75,7 +79,12 @@ async function redeemCode(services: Services, { parties, opening, parameters }: 
 }
 
 /** Tokens, credential, history, request, audit and announcement, in one transaction. */
-async function complete(tx: Tx, services: Services, { parties, ip }: ExchangeInput, { party, tokens, account }: Exchanged): Promise<void> {
+async function complete(
+  tx: Tx,
+  services: Services,
+  { parties, ip }: ExchangeInput,
+  { party, tokens, account }: Exchanged,
+): Promise<void> {
   const { request, authConfig } = parties;
   await lockOwner(tx, request);
   const known = request.credentialId ? await presentCredential(tx, request) : await sameAccount(tx, request, account);
@@ -86,7 +95,8 @@ async function complete(tx: Tx, services: Services, { parties, ip }: ExchangeInp
   const credential = reuse ? await updateGrant(tx, services, reuse, grant) : await storeNewGrant(tx, services, newId(), grant);
   const done = await transition(tx, request, ["EXCHANGING"], "ACTIVE", { credentialId: credential.id });
   // It was cancelled, or ran out, while the provider answered: then nothing of it stays.
-  if (!done) throw new Failure({ ...INTERNAL, code: "STATE_MISMATCH", message: "The request had ended before the provider answered." });
+  if (!done)
+    throw new Failure({ ...INTERNAL, code: "STATE_MISMATCH", message: "The request had ended before the provider answered." });
   await tx.authConfig.updateMany({
     where: { projectId: request.projectId, id: authConfig.id, errorReason: { not: null } },
     data: { errorReason: null, updatedAt: tx.now },
@@ -102,7 +112,9 @@ async function complete(tx: Tx, services: Services, { parties, ip }: ExchangeInp
 }
 
 function presentCredential(tx: Tx, request: ConnectionRequest): Promise<Credential | null> {
-  return tx.credential.findFirst({ where: { projectId: request.projectId, id: request.credentialId!, deletedAt: null, health: { not: "REVOKED" } } });
+  return tx.credential.findFirst({
+    where: { projectId: request.projectId, id: request.credentialId!, deletedAt: null, health: { not: "REVOKED" } },
+  });
 }
 
 /** The user's credential of the same account, where the provider tells whose it is. */
@@ -124,7 +136,13 @@ async function sameAccount(tx: Tx, request: ConnectionRequest, account: Provider
 /** A re-authorization that comes back as another account is refused, never swapped in silently. Throws Failure. */
 function checkAccount(request: ConnectionRequest, known: Credential | null, account: ProviderIdentity | null): void {
   if (!known) {
-    throw new Failure({ ...INTERNAL, code: "CONFIG_CHANGED", message: "The credential was revoked or deleted in the meantime.", remedy: "Connect the account anew.", retryable: false });
+    throw new Failure({
+      ...INTERNAL,
+      code: "CONFIG_CHANGED",
+      message: "The credential was revoked or deleted in the meantime.",
+      remedy: "Connect the account anew.",
+      retryable: false,
+    });
   }
   if (known.accountId && account && known.accountId !== account.id) {
     throw new Failure({
@@ -138,7 +156,8 @@ function checkAccount(request: ConnectionRequest, known: Credential | null, acco
     throw new Failure({
       code: "ACCOUNT_UNVERIFIABLE",
       message: "The provider does not tell whose account this is, so it can't be seen whether it is the same one as before.",
-      remedy: "Have your back end call reauthorizeCredential with allowUnverifiedAccount, or connect the account as a new credential.",
+      remedy:
+        "Have your back end call reauthorizeCredential with allowUnverifiedAccount, or connect the account as a new credential.",
       retryable: false,
     });
   }
@@ -155,5 +174,7 @@ function alreadyConnected(known: Credential): FailureDetails {
 
 /** The flow's secrets have served. */
 async function forget(services: Services, request: ConnectionRequest, opening: Opening): Promise<void> {
-  await services.database.transact((tx) => services.vault.destroy(tx, { projectId: request.projectId, table: "Opening", id: opening.id }));
+  await services.database.transact((tx) =>
+    services.vault.destroy(tx, { projectId: request.projectId, table: "Opening", id: opening.id }),
+  );
 }

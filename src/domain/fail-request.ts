@@ -16,7 +16,11 @@ export function requestActor(request: ConnectionRequest, ip: string | null = nul
 }
 
 /** Ends a request with DENIED. Null where it had ended already. */
-export function denyRequest(services: Services, request: ConnectionRequest, ip: string | null): Promise<ConnectionRequest | null> {
+export function denyRequest(
+  services: Services,
+  request: ConnectionRequest,
+  ip: string | null,
+): Promise<ConnectionRequest | null> {
   return end(services, request, ["AUTHORIZING"], "DENIED", null, ip);
 }
 
@@ -31,7 +35,11 @@ export function failRequest(
   return end(services, request, from, "FAILED", failure, ip);
 }
 
-export function cancelAtBrowser(services: Services, request: ConnectionRequest, ip: string | null): Promise<ConnectionRequest | null> {
+export function cancelAtBrowser(
+  services: Services,
+  request: ConnectionRequest,
+  ip: string | null,
+): Promise<ConnectionRequest | null> {
   return end(services, request, ["AUTHORIZING"], "CANCELED", null, ip);
 }
 

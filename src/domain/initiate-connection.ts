@@ -49,7 +49,15 @@ const options = {
   origin: line("The origin", 300).nullish(),
   clientState: line("The client state", 1_000).nullish(),
   display: z.enum(["REDIRECT", "POPUP"]).nullish(),
-  scopes: z.array(line("A scope", 500).regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, "A scope is one word of printable ASCII characters (RFC 6749 section 3.3).")).max(200).nullish(),
+  scopes: z
+    .array(
+      line("A scope", 500).regex(
+        /^[\x21\x23-\x5b\x5d-\x7e]+$/,
+        "A scope is one word of printable ASCII characters (RFC 6749 section 3.3).",
+      ),
+    )
+    .max(200)
+    .nullish(),
   parameters: jsonObject("parameters").nullish(),
   flow: z.enum(["AUTHORIZATION_CODE", "DEVICE", "CLIENT_CREDENTIALS"]).nullish(),
   locale: localeField.nullish(),
@@ -70,7 +78,10 @@ const initiateSchema = z.object({
 });
 const reauthorizeSchema = z.object({ ...options, id: z.string(), allowUnverifiedAccount: z.boolean().nullish() });
 
-export async function initiateConnection(ctx: Context, raw: InitiateConnectionInput): Promise<{ connectionRequest: ConnectionRequest }> {
+export async function initiateConnection(
+  ctx: Context,
+  raw: InitiateConnectionInput,
+): Promise<{ connectionRequest: ConnectionRequest }> {
   assertMay(ctx, "CONNECTION_INITIATE");
   const input = parseInput(initiateSchema, raw);
   const authConfig = await resolveTarget(ctx, input.target);
@@ -87,16 +98,26 @@ export async function initiateConnection(ctx: Context, raw: InitiateConnectionIn
   });
 }
 
-export async function reauthorizeCredential(ctx: Context, raw: ReauthorizeCredentialInput): Promise<{ connectionRequest: ConnectionRequest }> {
+export async function reauthorizeCredential(
+  ctx: Context,
+  raw: ReauthorizeCredentialInput,
+): Promise<{ connectionRequest: ConnectionRequest }> {
   assertMay(ctx, "CONNECTION_INITIATE");
   const input = parseInput(reauthorizeSchema, raw);
   const credential = await findCredential(ctx, input.id);
   if (!credential) throw new NotFoundError("There is no such credential. Check the id.");
   if (credential.health === "REVOKED") {
-    throw new ConflictError("CONFLICT", "This credential was revoked, which is final. Connect the account anew with initiateConnection.");
+    throw new ConflictError(
+      "CONFLICT",
+      "This credential was revoked, which is final. Connect the account anew with initiateConnection.",
+    );
   }
   if (input.allowUnverifiedAccount && ctx.caller.userId) {
-    throw InvalidInputError.at(["allowUnverifiedAccount"], "NOT_ALLOWED", "Only an API key may allow an account that the provider does not name.");
+    throw InvalidInputError.at(
+      ["allowUnverifiedAccount"],
+      "NOT_ALLOWED",
+      "Only an API key may allow an account that the provider does not name.",
+    );
   }
   const authConfig = await resolveTarget(ctx, { authConfigId: encodeId("AuthConfig", credential.authConfigId) });
   const prepared = await prepare(ctx, authConfig, input, credential);
@@ -122,10 +143,17 @@ async function ownerOf(ctx: Context, input: { user?: UserRef | null; projectOwne
     return caller.userId;
   }
   if (Boolean(input.user) === Boolean(input.projectOwned)) {
-    throw InvalidInputError.at(["user"], "REQUIRED", "Name the user whose account it is, or set projectOwned to true: exactly one of them.");
+    throw InvalidInputError.at(
+      ["user"],
+      "REQUIRED",
+      "Name the user whose account it is, or set projectOwned to true: exactly one of them.",
+    );
   }
   if (!input.user) return null;
-  const user = await services.database.prisma.user.findFirst({ where: { projectId: caller.projectId, ...userRefWhere(input.user) }, select: { id: true } });
+  const user = await services.database.prisma.user.findFirst({
+    where: { projectId: caller.projectId, ...userRefWhere(input.user) },
+    select: { id: true },
+  });
   if (!user) throw InvalidInputError.at(["user"], "NOT_FOUND", "There is no such user. Create it with upsertUser first.");
   return user.id;
 }
@@ -134,14 +162,26 @@ async function ownerOf(ctx: Context, input: { user?: UserRef | null; projectOwne
 async function prepare(ctx: Context, authConfig: AuthConfig, input: RequestOptions, credential?: Credential) {
   const project = await ctx.services.database.prisma.project.findUniqueOrThrow({ where: { id: ctx.caller.projectId } });
   if (input.returnUrl && !project.allowedReturnUrls.includes(input.returnUrl)) {
-    throw InvalidInputError.at(["returnUrl"], "NOT_ALLOWED", "This return URL is not registered. Add it, character for character, to the project's allowedReturnUrls.");
+    throw InvalidInputError.at(
+      ["returnUrl"],
+      "NOT_ALLOWED",
+      "This return URL is not registered. Add it, character for character, to the project's allowedReturnUrls.",
+    );
   }
   if (input.origin && !project.allowedOrigins.includes(input.origin)) {
-    throw InvalidInputError.at(["origin"], "NOT_ALLOWED", "This origin is not registered. Add it to the project's allowedOrigins.");
+    throw InvalidInputError.at(
+      ["origin"],
+      "NOT_ALLOWED",
+      "This origin is not registered. Add it to the project's allowedOrigins.",
+    );
   }
   const flow = input.flow ?? "AUTHORIZATION_CODE";
   if (flow !== "AUTHORIZATION_CODE" || !authConfig.flows.includes(flow)) {
-    throw InvalidInputError.at(["flow"], "NOT_ALLOWED", `The auth config does not allow this flow. Allowed: ${authConfig.flows.join(", ")}.`);
+    throw InvalidInputError.at(
+      ["flow"],
+      "NOT_ALLOWED",
+      `The auth config does not allow this flow. Allowed: ${authConfig.flows.join(", ")}.`,
+    );
   }
   return {
     authConfigId: authConfig.id,
@@ -160,7 +200,12 @@ async function prepare(ctx: Context, authConfig: AuthConfig, input: RequestOptio
 async function connectionParameters(ctx: Context, authConfig: AuthConfig, input: RequestOptions, credential?: Credential) {
   const connector = await getConnector(ctx.services, authConfig.projectId, authConfig.connectorSlug);
   const fields = initiationFieldsOf(authConfig, connector);
-  const before = credential ? pick(credential.parameters as Record<string, unknown>, fields.map((field) => field.name)) : {};
+  const before = credential
+    ? pick(
+        credential.parameters as Record<string, unknown>,
+        fields.map((field) => field.name),
+      )
+    : {};
   return validateFields(fields, { ...before, ...((input.parameters as object | null | undefined) ?? {}) }, ["parameters"]).values;
 }
 
@@ -174,7 +219,8 @@ async function store(ctx: Context, mutation: string, input: RequestOptions, { li
   const { projectId } = ctx.caller;
   return ctx.services.database.transact(async (tx) => {
     const find = (id: string) => tx.connectionRequest.findFirst({ where: { projectId, id } });
-    const create = () => insert(tx, ctx, { ...data, id: newId(), projectId, expiresAt: new Date(tx.now.getTime() + lifeSeconds * 1000) });
+    const create = () =>
+      insert(tx, ctx, { ...data, id: newId(), projectId, expiresAt: new Date(tx.now.getTime() + lifeSeconds * 1000) });
     const { row } = await withIdempotency(ctx, tx, mutation, input, find, create);
     return { connectionRequest: row };
   });

@@ -5,9 +5,9 @@ import { Failure } from "../lib/failure.ts";
 import { newId } from "../lib/ids.ts";
 import { Secret } from "../lib/secret.ts";
 import { oauth2 } from "../schemes/index.ts";
-import { presentRequest, transition } from "./connection-request.ts";
-import { isMuted, requestWithParties, type RequestWithParties } from "./connection-parties.ts";
 import { stringParameters } from "./auth-config-view.ts";
+import { isMuted, type RequestWithParties, requestWithParties } from "./connection-parties.ts";
+import { presentRequest, transition } from "./connection-request.ts";
 import { failRequest } from "./fail-request.ts";
 import { oauthClientFor } from "./oauth-client.ts";
 import { failurePage, type PageModel, pageOf, unknownLink } from "./page-model.ts";
@@ -76,7 +76,12 @@ export async function partiesOfLink(services: Services, token: string): Promise<
 }
 
 /** Null where the request ended in the meantime. */
-async function storeOpening(services: Services, request: ConnectionRequest, minted: FlowSecrets, redirectUri: string): Promise<Cookie | null> {
+async function storeOpening(
+  services: Services,
+  request: ConnectionRequest,
+  minted: FlowSecrets,
+  redirectUri: string,
+): Promise<Cookie | null> {
   const id = newId();
   const browser = randomBytes(32).toString("base64url");
   return services.database.transact(async (tx) => {
@@ -84,10 +89,12 @@ async function storeOpening(services: Services, request: ConnectionRequest, mint
     const later = request.expiresAt > expiresAt ? request.expiresAt : expiresAt;
     const opened =
       (await transition(tx, request, ["PENDING"], "AUTHORIZING", { expiresAt: later })) ??
-      (await tx.connectionRequest.updateManyAndReturn({
-        where: { projectId: request.projectId, id: request.id, status: "AUTHORIZING", expiresAt: { gt: tx.now } },
-        data: { expiresAt: later, updatedAt: tx.now },
-      }))[0];
+      (
+        await tx.connectionRequest.updateManyAndReturn({
+          where: { projectId: request.projectId, id: request.id, status: "AUTHORIZING", expiresAt: { gt: tx.now } },
+          data: { expiresAt: later, updatedAt: tx.now },
+        })
+      )[0];
     if (!opened) return null;
     await tx.opening.create({
       data: {
@@ -109,7 +116,14 @@ async function storeOpening(services: Services, request: ConnectionRequest, mint
 }
 
 export function flowAddress(request: ConnectionRequest, openingId: string) {
-  return { projectId: request.projectId, scope: request.userId ?? "project", table: "Opening", id: openingId, column: "flow", generation: 1 };
+  return {
+    projectId: request.projectId,
+    scope: request.userId ?? "project",
+    table: "Opening",
+    id: openingId,
+    column: "flow",
+    generation: 1,
+  };
 }
 
 export function hash(text: string): Uint8Array<ArrayBuffer> {

@@ -27,7 +27,10 @@ export interface PageModel {
   leadsTo?: string | null;
 }
 
-export function unknownLink(message = "This link is not known here.", remedy = "Go back to where you came from and start again."): PageModel {
+export function unknownLink(
+  message = "This link is not known here.",
+  remedy = "Go back to where you came from and start again.",
+): PageModel {
   return { kind: "UNKNOWN_LINK", status: 404, productName: null, connectorName: null, userLabel: null, message, remedy };
 }
 
@@ -47,12 +50,20 @@ function about(parties: RequestWithParties) {
 
 /** The page that tells of a failure without ending anything: the caller decides what the request becomes. */
 export function failurePage(parties: RequestWithParties, failure: FailureDetails): PageModel {
-  return { kind: "FAILED", status: failure.code === "PROVIDER_UNREACHABLE" ? 502 : 400, ...about(parties), message: failure.message, remedy: failure.remedy };
+  return {
+    kind: "FAILED",
+    status: failure.code === "PROVIDER_UNREACHABLE" ? 502 : 400,
+    ...about(parties),
+    message: failure.message,
+    remedy: failure.remedy,
+  };
 }
 
 export function confirmPage(parties: RequestWithParties, handle: string): PageModel {
   const { request, connector } = parties;
-  const known = new Map(connector.schemes.flatMap((scheme) => scheme.scopes).map((scope) => [scope.name, scope.description ?? null]));
+  const known = new Map(
+    connector.schemes.flatMap((scheme) => scheme.scopes).map((scope) => [scope.name, scope.description ?? null]),
+  );
   const who = userLabel(parties.user);
   return {
     kind: "CONFIRM",
@@ -77,22 +88,54 @@ function cspSource(url: string): string {
 export function pageOf(services: Services, parties: RequestWithParties): PageModel {
   const { request, connector } = parties;
   const { status, failure } = presentRequest(request, parties.now);
-  const base = { status: 200, ...about(parties), remedy: null, returnTo: returnTo(request, status), popup: popupOf(request, status) };
+  const base = {
+    status: 200,
+    ...about(parties),
+    remedy: null,
+    returnTo: returnTo(request, status),
+    popup: popupOf(request, status),
+  };
   switch (status) {
     case "PENDING":
     case "AUTHORIZING":
-      return { ...base, kind: "START", message: `Connect your ${connector.name} account.`, authorizationUrl: linksOf(services, request.id).authorizationUrl };
+      return {
+        ...base,
+        kind: "START",
+        message: `Connect your ${connector.name} account.`,
+        authorizationUrl: linksOf(services, request.id).authorizationUrl,
+      };
     case "VERIFYING":
     case "EXCHANGING":
-      return { ...base, kind: "WAIT", returnTo: null, popup: null, message: `Your ${connector.name} account is being connected.` };
+      return {
+        ...base,
+        kind: "WAIT",
+        returnTo: null,
+        popup: null,
+        message: `Your ${connector.name} account is being connected.`,
+      };
     case "ACTIVE":
       return { ...base, kind: "DONE", message: `Your ${connector.name} account is connected.` };
     case "DENIED":
-      return { ...base, kind: "DENIED", message: `You did not allow access to your ${connector.name} account.`, remedy: "Nothing was connected. Start again if that was a mistake." };
+      return {
+        ...base,
+        kind: "DENIED",
+        message: `You did not allow access to your ${connector.name} account.`,
+        remedy: "Nothing was connected. Start again if that was a mistake.",
+      };
     case "CANCELED":
-      return { ...base, kind: "CANCELED", message: "This connection was cancelled.", remedy: "Nothing was connected. Start again if that was a mistake." };
+      return {
+        ...base,
+        kind: "CANCELED",
+        message: "This connection was cancelled.",
+        remedy: "Nothing was connected. Start again if that was a mistake.",
+      };
     case "EXPIRED":
-      return { ...base, kind: "EXPIRED", message: "This link has run out.", remedy: "Go back to where you came from and start again." };
+      return {
+        ...base,
+        kind: "EXPIRED",
+        message: "This link has run out.",
+        remedy: "Go back to where you came from and start again.",
+      };
     case "FAILED":
       return { ...base, kind: "FAILED", message: failure?.message ?? "The connection failed.", remedy: failure?.remedy ?? null };
   }

@@ -29,7 +29,12 @@ const WRONG_PERSON: FailureDetails = {
  * Keeps the provider's answer sealed and sends the browser to the product, which knows its own signed-in user: its back end calls
  * `confirmConnection` with the one-time `verification`. The code is not redeemed before.
  */
-export async function askProduct(services: Services, parties: RequestWithParties, opening: Opening, parameters: URLSearchParams): Promise<Outcome> {
+export async function askProduct(
+  services: Services,
+  parties: RequestWithParties,
+  opening: Opening,
+  parameters: URLSearchParams,
+): Promise<Outcome> {
   const { request, project } = parties;
   const verification = randomBytes(32).toString("base64url");
   const won = await services.database.transact(async (tx) => {
@@ -54,19 +59,31 @@ export async function askProduct(services: Services, parties: RequestWithParties
 const schema = z.object({ verification: z.string().min(1).max(200), user: z.custom<UserRef>() });
 
 /** The product's back end says who is at the browser. Another user than the one who started: USER_MISMATCH, and the code is never redeemed. */
-export async function confirmConnection(ctx: Context, raw: { verification: string; user: UserRef }): Promise<{ connectionRequest: ConnectionRequest }> {
+export async function confirmConnection(
+  ctx: Context,
+  raw: { verification: string; user: UserRef },
+): Promise<{ connectionRequest: ConnectionRequest }> {
   assertApiKey(ctx);
   assertMay(ctx, "CONNECTION_INITIATE");
   const input = parseInput(schema, raw);
   const { services, caller } = ctx;
   const { prisma } = services.database;
-  const opening = await prisma.opening.findFirst({ where: { projectId: caller.projectId, verificationHash: hash(input.verification) } });
+  const opening = await prisma.opening.findFirst({
+    where: { projectId: caller.projectId, verificationHash: hash(input.verification) },
+  });
   const parties = opening && (await requestWithParties(services, opening.requestId));
-  if (!opening || !parties) throw new NotFoundError("There is no such verification. It is the `verification` parameter of the request to your verify URL.");
-  const user = await prisma.user.findFirst({ where: { projectId: caller.projectId, ...userRefWhere(input.user) }, select: { id: true } });
+  if (!opening || !parties)
+    throw new NotFoundError(
+      "There is no such verification. It is the `verification` parameter of the request to your verify URL.",
+    );
+  const user = await prisma.user.findFirst({
+    where: { projectId: caller.projectId, ...userRefWhere(input.user) },
+    select: { id: true },
+  });
   if (!user) throw InvalidInputError.at(["user"], "NOT_FOUND", "There is no such user.");
   await claimVerification(ctx, opening);
-  if (parties.request.userId && parties.request.userId !== user.id) await failRequest(services, parties.request, WRONG_PERSON, ["VERIFYING"], caller.ip);
+  if (parties.request.userId && parties.request.userId !== user.id)
+    await failRequest(services, parties.request, WRONG_PERSON, ["VERIFYING"], caller.ip);
   else await redeem(services, parties, opening, caller.ip);
   return { connectionRequest: (await requestWithParties(services, opening.requestId))!.request };
 }
@@ -78,12 +95,23 @@ async function claimVerification(ctx: Context, opening: Opening): Promise<void> 
       where: { projectId: opening.projectId, id: opening.id, verifiedAt: null, verificationExpiresAt: { gt: tx.now } },
       data: { verifiedAt: tx.now },
     });
-    if (count !== 1) throw new ConflictError("CONFLICT", "This verification was used already, or its five minutes are over. Let the user start again.");
-    await recordAudit(tx, ctx, { action: "connection_request.confirmed", targetType: "ConnectionRequest", targetId: opening.requestId });
+    if (count !== 1)
+      throw new ConflictError(
+        "CONFLICT",
+        "This verification was used already, or its five minutes are over. Let the user start again.",
+      );
+    await recordAudit(tx, ctx, {
+      action: "connection_request.confirmed",
+      targetType: "ConnectionRequest",
+      targetId: opening.requestId,
+    });
   });
 }
 
 async function redeem(services: Services, parties: RequestWithParties, opening: Opening, ip: string | null): Promise<void> {
-  const sealed = await services.vault.open(services.database, { ...flowAddress(parties.request, opening.id), column: "callback" });
+  const sealed = await services.vault.open(services.database, {
+    ...flowAddress(parties.request, opening.id),
+    column: "callback",
+  });
   await exchange(services, { parties, opening, parameters: new URLSearchParams(sealed?.reveal() ?? ""), ip });
 }

@@ -32,10 +32,15 @@ export async function refreshCredential(ctx: Context, input: { id: string }): Pr
   const before = await getCredential(ctx, input.id);
   if (!before.canRefresh) {
     assertUsable(before, ctx.caller.now);
-    throw new CredentialNotUsableError("The provider gave no refresh token, so this credential can't be refreshed. Use it until it runs out.", before);
+    throw new CredentialNotUsableError(
+      "The provider gave no refresh token, so this credential can't be refreshed. Use it until it runs out.",
+      before,
+    );
   }
   const { credential } = await freshTokens(ctx.services, before, { force: true });
-  await ctx.services.database.transact((tx) => recordAudit(tx, ctx, { action: "credential.refreshed", targetType: "Credential", targetId: before.id }));
+  await ctx.services.database.transact((tx) =>
+    recordAudit(tx, ctx, { action: "credential.refreshed", targetType: "Credential", targetId: before.id }),
+  );
   return { credential };
 }
 
@@ -61,7 +66,13 @@ export async function freshTokens(
     if (good || (!loaded.canRefresh && ttl > 0)) return { credential: loaded, tokens: await openTokens(services, loaded) };
     if (failed !== null || Date.now() > giveUpAt) {
       if (ttl > 0 && !force) return { credential: loaded, tokens: await openTokens(services, loaded) };
-      throw failed ?? new ProviderError("The refresh of this credential is taking too long. Try again in a moment.", { retryable: true, retryAfterSeconds: 5 });
+      throw (
+        failed ??
+        new ProviderError("The refresh of this credential is taking too long. Try again in a moment.", {
+          retryable: true,
+          retryAfterSeconds: 5,
+        })
+      );
     }
     try {
       await once(services, id, () => refreshOrWait(services, loaded));
@@ -103,12 +114,16 @@ async function refreshUnder(services: Services, loaded: Loaded, lease: Lease): P
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     await storeFailure(services, loaded, lease, error);
-    throw new ProviderError(`${error.details.message} ${error.details.remedy}`, {
-      providerCode: error.details.providerCode ?? null,
-      providerStatus: error.details.providerStatus ?? null,
-      retryable: error.details.retryable,
-      retryAfterSeconds: error.details.retryAfterSeconds ?? null,
-    }, error.details.code === "RATE_LIMITED" ? "RATE_LIMITED" : "PROVIDER_ERROR");
+    throw new ProviderError(
+      `${error.details.message} ${error.details.remedy}`,
+      {
+        providerCode: error.details.providerCode ?? null,
+        providerStatus: error.details.providerStatus ?? null,
+        retryable: error.details.retryable,
+        retryAfterSeconds: error.details.retryAfterSeconds ?? null,
+      },
+      error.details.code === "RATE_LIMITED" ? "RATE_LIMITED" : "PROVIDER_ERROR",
+    );
   }
 }
 

@@ -7,7 +7,7 @@ import type { Secret } from "../lib/secret.ts";
 import { OAuthFailure } from "../schemes/oauth2/failures.ts";
 import type { TokenSet } from "../schemes/oauth2/types.ts";
 import { recordCredentialEvent } from "./credential-event.ts";
-import { expiryOf, sealTokens, type StoredTokens, storedTokens } from "./credential-tokens.ts";
+import { expiryOf, type StoredTokens, sealTokens, storedTokens } from "./credential-tokens.ts";
 import type { Services } from "./services.ts";
 
 const LEASE_SECONDS = 30;
@@ -42,14 +42,27 @@ export function sealAnswer(services: Services, credential: Credential, lease: Le
   return services.database.transact((tx) =>
     services.vault.seal(
       tx,
-      { projectId: credential.projectId, scope: credential.userId ?? "project", table: "RefreshAttempt", id: lease.attemptId, column: "answer", generation: lease.generation },
+      {
+        projectId: credential.projectId,
+        scope: credential.userId ?? "project",
+        table: "RefreshAttempt",
+        id: lease.attemptId,
+        column: "answer",
+        generation: lease.generation,
+      },
       body,
     ),
   );
 }
 
 /** Writes the new tokens only if lease and generation still hold; a re-authorization that came in between is newer and stays. */
-export async function storeRefreshed(services: Services, before: Refreshing, lease: Lease, tokens: TokenSet, old: StoredTokens): Promise<void> {
+export async function storeRefreshed(
+  services: Services,
+  before: Refreshing,
+  lease: Lease,
+  tokens: TokenSet,
+  old: StoredTokens,
+): Promise<void> {
   await services.database.transact(async (tx) => {
     const generation = lease.generation + 1;
     const held = await release(tx, before, lease, { generation });
@@ -73,7 +86,12 @@ export async function storeRefreshed(services: Services, before: Refreshing, lea
       select: { id: true },
     });
     const change = { kind: "UPDATED" as const, statusBefore: before.health };
-    await recordCredentialEvent(tx, before, { kind: "REFRESHED", status: "ACTIVE", message: "The access token was renewed." }, change);
+    await recordCredentialEvent(
+      tx,
+      before,
+      { kind: "REFRESHED", status: "ACTIVE", message: "The access token was renewed." },
+      change,
+    );
     if (scopesChanged) {
       const message = `The provider now grants: ${tokens.grantedScopes.join(", ") || "nothing"}.`;
       await recordCredentialEvent(tx, before, { kind: "SCOPES_CHANGED", status: "ACTIVE", message }, change);
@@ -102,7 +120,12 @@ export async function storeFailure(services: Services, before: Refreshing, lease
     if (dead) {
       await tx.credential.update({
         where: { id: before.id },
-        data: { health: "INVALID", healthReason: `${details.message} ${details.remedy}`, version: { increment: 1 }, updatedAt: tx.now },
+        data: {
+          health: "INVALID",
+          healthReason: `${details.message} ${details.remedy}`,
+          version: { increment: 1 },
+          updatedAt: tx.now,
+        },
         select: { id: true },
       });
     }
@@ -125,8 +148,15 @@ async function release(tx: Tx, { projectId, id }: Credential, lease: Lease, data
   return count === 1;
 }
 
-async function finishAttempt(tx: Tx, services: Services, { projectId }: Credential, lease: Lease, outcome: string): Promise<void> {
+async function finishAttempt(
+  tx: Tx,
+  services: Services,
+  { projectId }: Credential,
+  lease: Lease,
+  outcome: string,
+): Promise<void> {
   await tx.refreshAttempt.update({ where: { id: lease.attemptId }, data: { outcome, finishedAt: tx.now }, select: { id: true } });
   // What could not be stored, because its answer made no sense, stays sealed for whoever repairs the connector.
-  if (outcome === "SUCCEEDED" || outcome === "REFUSED") await services.vault.destroy(tx, { projectId, table: "RefreshAttempt", id: lease.attemptId });
+  if (outcome === "SUCCEEDED" || outcome === "REFUSED")
+    await services.vault.destroy(tx, { projectId, table: "RefreshAttempt", id: lease.attemptId });
 }

@@ -44,7 +44,11 @@ const schema = z.object({
       authConfigId: z.string().nullish(),
     })
     .nullish(),
-  minTtlSeconds: z.int().min(0, "minTtlSeconds must be 0 or more.").max(86_400, "minTtlSeconds must be at most 86,400, which is a day.").nullish(),
+  minTtlSeconds: z
+    .int()
+    .min(0, "minTtlSeconds must be 0 or more.")
+    .max(86_400, "minTtlSeconds must be at most 86,400, which is a day.")
+    .nullish(),
   reason: line("The reason", 500).nullish(),
 });
 
@@ -54,7 +58,10 @@ const DEFAULT_MIN_TTL_SECONDS = 60;
  * The secret itself, with its audit event committed by the very statement that reads it: what can't be recorded is not revealed.
  * Refreshes first where fewer than `minTtlSeconds` remain.
  */
-export async function revealCredential(ctx: Context, raw: RevealCredentialInput): Promise<{ credential: Credential; revealed: RevealedCredential }> {
+export async function revealCredential(
+  ctx: Context,
+  raw: RevealCredentialInput,
+): Promise<{ credential: Credential; revealed: RevealedCredential }> {
   assertMay(ctx, "CREDENTIAL_REVEAL");
   const input = parseInput(schema, raw);
   if (Boolean(input.id) === Boolean(input.match)) {
@@ -80,7 +87,12 @@ async function renew(ctx: Context, read: Read, minTtlSeconds: number): Promise<v
     await freshTokens(ctx.services, read.credential, { minTtlSeconds });
   } catch (error) {
     await ctx.services.database.transact((tx) =>
-      recordAudit(tx, ctx, { action: "credential.revealed", outcome: "FAILED", targetType: "Credential", targetId: read.credential.id }),
+      recordAudit(tx, ctx, {
+        action: "credential.revealed",
+        outcome: "FAILED",
+        targetType: "Credential",
+        targetId: read.credential.id,
+      }),
     );
     throw error;
   }
@@ -189,9 +201,20 @@ async function open({ services }: Context, read: Read): Promise<RevealedCredenti
   const definition = services.catalogue.get(credential.connectorSlug);
   const connector = read.own ? ownView(read.own) : definition && builtInView(definition);
   const scheme = connector && schemeOf(connector, authConfig.schemeKey);
-  if (!connector || !scheme) throw new ConflictError("CONFLICT", `The connector “${credential.connectorSlug}” is no longer there.`);
-  const values = { ...fieldParameters(authConfig), ...(await presetsOf(services, authConfig)), ...(credential.parameters as object) };
-  const applied = SCHEMES[scheme.type].apply({ scheme, api: connector.api, accessToken: new Secret(tokens.accessToken), values, clientId: read.clientId });
+  if (!connector || !scheme)
+    throw new ConflictError("CONFLICT", `The connector “${credential.connectorSlug}” is no longer there.`);
+  const values = {
+    ...fieldParameters(authConfig),
+    ...(await presetsOf(services, authConfig)),
+    ...(credential.parameters as object),
+  };
+  const applied = SCHEMES[scheme.type].apply({
+    scheme,
+    api: connector.api,
+    accessToken: new Secret(tokens.accessToken),
+    values,
+    clientId: read.clientId,
+  });
   return {
     accessToken: tokens.accessToken,
     tokenType: credential.tokenType,
@@ -220,7 +243,10 @@ async function matchOne(ctx: Context, match: NonNullable<RevealCredentialInput["
   });
   const usable = rows.filter((row) => credentialStatus(row, ctx.caller.now) === "ACTIVE");
   if (usable.length > 1) {
-    throw new ConflictError("AMBIGUOUS_CREDENTIAL", `${usable.length} usable credentials fit. Name one by id, or narrow the match with authConfigId.`);
+    throw new ConflictError(
+      "AMBIGUOUS_CREDENTIAL",
+      `${usable.length} usable credentials fit. Name one by id, or narrow the match with authConfigId.`,
+    );
   }
   if (usable[0]) return usable[0].id;
   if (rows[0]) assertUsable(rows[0], ctx.caller.now);

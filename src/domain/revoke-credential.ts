@@ -19,7 +19,10 @@ export type RevokedToken = Pick<TokenRevocation, "kind" | "outcome" | "message">
  * Ends a credential: here at once and for good, so that nothing uses it from this moment on, then at the provider where it has a way.
  * The tokens are destroyed whatever the provider says; what it said of each stands in the payload and in the history.
  */
-export async function revokeCredential(ctx: Context, input: { id: string }): Promise<{ credential: Credential; tokens: RevokedToken[] }> {
+export async function revokeCredential(
+  ctx: Context,
+  input: { id: string },
+): Promise<{ credential: Credential; tokens: RevokedToken[] }> {
   assertMay(ctx, "CREDENTIAL_DELETE");
   const before = await getCredential(ctx, input.id);
   const ended = await endHere(ctx, before);
@@ -39,10 +42,19 @@ async function endHere(ctx: Context, before: Credential): Promise<Ended> {
   return services.database.transact(async (tx) => {
     const { count } = await tx.credential.updateMany({
       where: { id: before.id, projectId: before.projectId, deletedAt: null, health: { not: "REVOKED" } },
-      data: { health: "REVOKED", healthReason: "It was revoked.", canRefresh: false, version: { increment: 1 }, updatedAt: tx.now },
+      data: {
+        health: "REVOKED",
+        healthReason: "It was revoked.",
+        canRefresh: false,
+        version: { increment: 1 },
+        updatedAt: tx.now,
+      },
     });
     if (count !== 1) throw new ConflictError("CONFLICT", "This credential was revoked already, which is final.");
-    const credential = await tx.credential.findFirst({ where: { id: before.id, projectId: before.projectId }, include: { grant: true, authConfig: true } });
+    const credential = await tx.credential.findFirst({
+      where: { id: before.id, projectId: before.projectId },
+      include: { grant: true, authConfig: true },
+    });
     if (!credential) throw new NotFoundError("There is no such credential. Check the id.");
     const sealed = credential.grant && (await services.vault.open(tx, tokensAddress(credential, credential.grant.generation)));
     await services.vault.destroy(tx, { projectId: before.projectId, table: "Credential", id: before.id });
@@ -67,7 +79,13 @@ async function endAtProvider(services: Services, { credential, tokens }: Ended):
     return outcomes.map(({ kind, outcome, message }) => ({ kind, outcome, message }));
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    return [{ kind: tokens.refreshToken === null ? "access_token" : "refresh_token", outcome: "FAILED", message: error.details.message }];
+    return [
+      {
+        kind: tokens.refreshToken === null ? "access_token" : "refresh_token",
+        outcome: "FAILED",
+        message: error.details.message,
+      },
+    ];
   }
 }
 

@@ -14,7 +14,10 @@ export async function lockAuthConfig(tx: Tx, projectId: string, id: string): Pro
 }
 
 /** Holds whose account it will be, so that of two flows that bring the same account home at once the second finds the first one's credential. */
-export async function lockOwner(tx: Tx, owner: { projectId: string; userId: string | null; authConfigId: string }): Promise<void> {
+export async function lockOwner(
+  tx: Tx,
+  owner: { projectId: string; userId: string | null; authConfigId: string },
+): Promise<void> {
   if (!owner.userId) return lockAuthConfig(tx, owner.projectId, owner.authConfigId);
   await tx.$queryRaw`SELECT 1 FROM "User" WHERE "projectId" = ${owner.projectId}::uuid AND "id" = ${owner.userId}::uuid FOR NO KEY UPDATE`;
 }

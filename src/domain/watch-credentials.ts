@@ -21,7 +21,11 @@ const LOOK_AGAIN_MS = 60_000;
  * Changes of the credentials that the caller may see, from now on or after a cursor. A cursor is a transaction id below which everything
  * was over when it was handed out, so that a resumed stream misses nothing; what is near it may come twice.
  */
-export function watchCredentials(ctx: Context, filter?: CredentialFilter | null, after?: string | null): AsyncGenerator<CredentialChangeMessage, void> {
+export function watchCredentials(
+  ctx: Context,
+  filter?: CredentialFilter | null,
+  after?: string | null,
+): AsyncGenerator<CredentialChangeMessage, void> {
   assertMay(ctx, "CREDENTIAL_READ");
   const from = after == null ? null : readCursor(after);
   return cancellable(async function* (abort) {
@@ -55,13 +59,18 @@ function writeCursor(position: bigint): string {
 /** Throws InvalidInputError. */
 function readCursor(cursor: string): bigint {
   const match = /^c1:(\d{1,19})$/.exec(Buffer.from(cursor, "base64url").toString());
-  if (!match?.[1]) throw InvalidInputError.at(["after"], "PATTERN", "This is no cursor of credentialChanged. Leave `after` out to begin now.");
+  if (!match?.[1])
+    throw InvalidInputError.at(["after"], "PATTERN", "This is no cursor of credentialChanged. Leave `after` out to begin now.");
   return BigInt(match[1]);
 }
 
 /** Every transaction below it is over: committed and visible, or gone. */
 async function horizon({ services }: Context): Promise<bigint> {
-  const [row] = await services.database.query<{ xmin: string }>("horizon", "SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xmin", []);
+  const [row] = await services.database.query<{ xmin: string }>(
+    "horizon",
+    "SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xmin",
+    [],
+  );
   return BigInt(row!.xmin);
 }
 
@@ -85,7 +94,9 @@ async function messageOf(
   const kind = change.kind as CredentialChangeMessage["kind"];
   const id = { id: change.credentialId };
   if (kind === "DELETED") {
-    const gone = await prisma.credential.count({ where: { AND: [{ ...visibleCredentials(current), deletedAt: { not: null } }, id] } });
+    const gone = await prisma.credential.count({
+      where: { AND: [{ ...visibleCredentials(current), deletedAt: { not: null } }, id] },
+    });
     return gone ? { kind, credential: null, deletedId: encodeId("Credential", change.credentialId), cursor } : null;
   }
   const wasFitting = filter?.status && change.statusBefore && (filter.status as readonly string[]).includes(change.statusBefore);

@@ -6,7 +6,14 @@ import { signals } from "../events/signals.ts";
 import { NotFoundError } from "../lib/errors.ts";
 import { decodeId } from "../lib/ids.ts";
 import { assertMay } from "./caller.ts";
-import { type ConnectionRequestFilter, findRequest, isFinished, OPEN_STATUSES, presentRequest, requestWhere } from "./connection-request.ts";
+import {
+  type ConnectionRequestFilter,
+  findRequest,
+  isFinished,
+  OPEN_STATUSES,
+  presentRequest,
+  requestWhere,
+} from "./connection-request.ts";
 import { parseInput } from "./input.ts";
 import type { Context, Services } from "./services.ts";
 
@@ -54,7 +61,11 @@ export function watchRequests(ctx: Context, filter?: ConnectionRequestFilter | n
         const current = { ...ctx, caller: { ...ctx.caller, now } };
         const which = changed.resync ? { status: { in: OPEN_STATUSES } } : { id: { in: changed.ids } };
         const fits = { OR: [requestWhere(current, filter), { AND: [requestWhere(current), { id: { in: [...shown] } }] }] };
-        const rows = await database.prisma.connectionRequest.findMany({ where: { AND: [fits, which] }, orderBy: { updatedAt: "desc" }, take: MAX_FIRST });
+        const rows = await database.prisma.connectionRequest.findMany({
+          where: { AND: [fits, which] },
+          orderBy: { updatedAt: "desc" },
+          take: MAX_FIRST,
+        });
         for (const row of rows.reverse()) {
           if (shown.size < MAX_REMEMBERED) shown.add(row.id);
           yield asPresent(row, now);
@@ -102,7 +113,11 @@ const loaders = new WeakMap<Services, DataLoader<string, Current>>();
 function loaderOf(services: Services): DataLoader<string, Current> {
   const known = loaders.get(services);
   if (known) return known;
-  const loader = new DataLoader<string, Current>((ids) => readCurrent(services, ids), { cache: false, maxBatchSize: 1_000, batchScheduleFn: setImmediate });
+  const loader = new DataLoader<string, Current>((ids) => readCurrent(services, ids), {
+    cache: false,
+    maxBatchSize: 1_000,
+    batchScheduleFn: setImmediate,
+  });
   loaders.set(services, loader);
   return loader;
 }

@@ -20,7 +20,7 @@ import { FieldSpecType, SchemeTypeEnum } from "./connector-scheme.ts";
 import type { GraphQLContext } from "./context.ts";
 import { CredentialFilterInput, orderInput } from "./filters.ts";
 import { AuthConfigConnection, AuthConfigType, ConnectorType, CredentialConnection, CredentialType } from "./refs.ts";
-import { childrenOf, JOINED } from "./rows.ts";
+import { childrenOf } from "./rows.ts";
 import { ConnectionFlowEnum } from "./statuses.ts";
 
 const AuthConfigStatusEnum = enumType("AuthConfigStatus", "Whether connections can be made. Closed: a new value would be a breaking change.", {
@@ -176,7 +176,7 @@ builder.queryFields((t) => ({
           model: "AuthConfig",
           order: authConfigOrder(args.orderBy),
           where,
-          find: (page) => authConfig.findMany({ ...query, ...page, ...JOINED }),
+          find: (page) => authConfig.findMany({ ...query, ...page }),
           count: () => authConfig.count({ where }),
         });
       },
@@ -192,7 +192,7 @@ builder.queryFields((t) => ({
       assertMay(context, "AUTH_CONFIG_READ");
       const uuid = decodeId("AuthConfig", id);
       if (!uuid) return null;
-      return context.services.database.prisma.authConfig.findFirst({ ...query, ...JOINED, where: { AND: [visibleAuthConfigs(context), { id: uuid }] } });
+      return context.services.database.prisma.authConfig.findFirst({ ...query, where: { AND: [visibleAuthConfigs(context), { id: uuid }] } });
     },
   }),
 }));

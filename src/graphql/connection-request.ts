@@ -9,7 +9,7 @@ import { nodeQuery, pageCost, rowPage } from "./connection.ts";
 import { badRequest } from "./errors.ts";
 import { ConnectionRequestFilterInput } from "./filters.ts";
 import { AuthConfigType, ConnectionRequestConnection, ConnectionRequestType, ConnectorType, CredentialType, UserType } from "./refs.ts";
-import { JOINED, NEWEST_FIRST } from "./rows.ts";
+import { NEWEST_FIRST } from "./rows.ts";
 import { ConnectionStatusEnum, FailureCodeEnum } from "./statuses.ts";
 
 const ConnectionRequestKindEnum = enumType("ConnectionRequestKind", "What a request is for.", {
@@ -151,7 +151,7 @@ builder.queryFields((t) => ({
           model: "ConnectionRequest",
           order: NEWEST_FIRST,
           where,
-          find: (page) => connectionRequest.findMany({ ...query, ...page, ...JOINED }),
+          find: (page) => connectionRequest.findMany({ ...query, ...page }),
           count: () => connectionRequest.count({ where }),
         });
       },
@@ -175,7 +175,7 @@ builder.queryFields((t) => ({
       if (waitSeconds) return awaitRequest(context, id, waitSeconds);
       const uuid = decodeId("ConnectionRequest", id);
       if (!uuid) return null;
-      return context.services.database.prisma.connectionRequest.findFirst({ ...query, ...JOINED, where: { AND: [visibleRequests(context), { id: uuid }] } });
+      return context.services.database.prisma.connectionRequest.findFirst({ ...query, where: { AND: [visibleRequests(context), { id: uuid }] } });
     },
   }),
 }));

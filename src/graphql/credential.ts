@@ -10,7 +10,7 @@ import { childPage, nodeQuery, pageCost, rowPage } from "./connection.ts";
 import { SchemeTypeEnum } from "./connector-scheme.ts";
 import { CredentialFilterInput, orderInput } from "./filters.ts";
 import { AuthConfigType, ConnectionRequestType, ConnectorType, CredentialConnection, CredentialEventConnection, CredentialEventType, CredentialType, UserType } from "./refs.ts";
-import { childrenOf, JOINED } from "./rows.ts";
+import { childrenOf } from "./rows.ts";
 import { CredentialStatusEnum } from "./statuses.ts";
 
 const CredentialEventKindEnum = enumType("CredentialEventKind", "What happened to a credential.", {
@@ -153,7 +153,7 @@ builder.queryFields((t) => ({
           model: "Credential",
           order: credentialOrder(args.orderBy),
           where,
-          find: (page) => credential.findMany({ ...query, ...page, ...JOINED }),
+          find: (page) => credential.findMany({ ...query, ...page }),
           count: () => credential.count({ where }),
         });
       },
@@ -169,7 +169,7 @@ builder.queryFields((t) => ({
       assertMay(context, "CREDENTIAL_READ");
       const uuid = decodeId("Credential", id);
       if (!uuid) return null;
-      return context.services.database.prisma.credential.findFirst({ ...query, ...JOINED, where: { AND: [visibleCredentials(context), { id: uuid }] } });
+      return context.services.database.prisma.credential.findFirst({ ...query, where: { AND: [visibleCredentials(context), { id: uuid }] } });
     },
   }),
 }));

@@ -3,7 +3,6 @@ import { credentialOrder, visibleCredentials } from "../domain/credential.ts";
 import type { ImpactSummary } from "../lib/errors.ts";
 import { builder } from "./builder.ts";
 import { nodeQuery, pageCost, rowPage } from "./connection.ts";
-import { JOINED } from "./rows.ts";
 import { CredentialConnection, CredentialType } from "./refs.ts";
 
 export const ImpactType = builder.objectRef<ImpactSummary>("Impact").implement({
@@ -26,7 +25,7 @@ export const ImpactType = builder.objectRef<ImpactSummary>("Impact").implement({
             model: "Credential",
             order: credentialOrder(null),
             where,
-            find: (page) => credential.findMany({ ...query, ...page, ...JOINED }),
+            find: (page) => credential.findMany({ ...query, ...page }),
             count: () => credential.count({ where }),
           });
         },

@@ -1,8 +1,4 @@
-import { Prisma } from "../db/database.ts";
 import type { Children, PageQuery } from "./connection.ts";
-
-/** For reads of rows with relations: one statement with joins instead of one for each relation. */
-export const JOINED: object = "RelationLoadStrategy" in Prisma ? { relationLoadStrategy: "join" } : {};
 
 /** For lists whose order is no choice of the client's. */
 export const NEWEST_FIRST = [{ createdAt: "desc" }, { id: "desc" }] as const;
@@ -15,7 +11,7 @@ interface Parents {
 /** The rows behind a list relation of many parents: one read for the rows, one for the counts. */
 export function childrenOf<Row>(parents: Parents, relation: string, include: object, where: object): Children<Row> {
   const select = (ids: readonly string[], selection: object) =>
-    parents.findMany({ where: { id: { in: [...ids] } }, select: { id: true, ...selection }, ...JOINED });
+    parents.findMany({ where: { id: { in: [...ids] } }, select: { id: true, ...selection } });
   return {
     async rows(ids, query: PageQuery) {
       const found = await select(ids, { [relation]: { ...include, ...query } });
@@ -37,7 +33,7 @@ interface Grouped {
 export function childrenBySlug<Row extends { connectorSlug: string }>(delegate: Grouped, include: object, where: object): Children<Row> {
   return {
     async rows(slugs, { take, ...query }) {
-      const narrowed = { ...query, where: { AND: [query.where, { connectorSlug: { in: [...slugs] } }] }, ...include, ...JOINED };
+      const narrowed = { ...query, where: { AND: [query.where, { connectorSlug: { in: [...slugs] } }] }, ...include };
       // A list of connectors is read at once and cut afterwards: SQL's LIMIT knows no "for each".
       const found = (await delegate.findMany(slugs.length === 1 ? { ...narrowed, take } : narrowed)) as Row[];
       const groups = Map.groupBy(found, (row) => row.connectorSlug);

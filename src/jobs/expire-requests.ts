@@ -16,7 +16,11 @@ export async function expireRequests(services: Services): Promise<number> {
     await services.database.transact(async (tx) => {
       const expired = await transition(tx, request, OPEN_STATUSES, "EXPIRED");
       if (!expired) return;
-      await recordAuditAs(tx, requestActor(expired), { action: "connection_request.expired", targetType: "ConnectionRequest", targetId: request.id });
+      await recordAuditAs(tx, requestActor(expired), {
+        action: "connection_request.expired",
+        targetType: "ConnectionRequest",
+        targetId: request.id,
+      });
     });
   }
   return due.length;

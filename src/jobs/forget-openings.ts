@@ -8,5 +8,9 @@ export async function forgetOpenings(services: Services): Promise<void> {
      DELETE FROM "SealedSecret" s USING over WHERE s."projectId" = over."projectId" AND s."ownerTable" = 'Opening' AND s."ownerId" = over."id"`,
     [],
   );
-  await services.database.query("idempotency_over", `DELETE FROM "IdempotencyRecord" WHERE "createdAt" < moorline_now() - interval '2 days'`, []);
+  await services.database.query(
+    "idempotency_over",
+    `DELETE FROM "IdempotencyRecord" WHERE "createdAt" < moorline_now() - interval '2 days'`,
+    [],
+  );
 }

@@ -22,7 +22,9 @@ export function startJobs(services: Services): { stop(): Promise<void> } {
       const run = job
         .run(services)
         .then(() => {})
-        .catch((error: unknown) => services.log.error({ err: error, job: job.name }, "a background job failed and will run again"))
+        .catch((error: unknown) =>
+          services.log.error({ err: error, job: job.name }, "a background job failed and will run again"),
+        )
         .finally(() => running.delete(job.name));
       running.set(job.name, run);
     }, job.everyMs),

@@ -20,7 +20,9 @@ export function developmentKeys(directory: string): Buffer[] {
     .filter(Boolean)
     .map((line) => Buffer.from(line, "base64"));
   if (keys.length === 0 || keys.some((key) => key.length !== 32)) {
-    throw new Error(`${file} holds no valid keys. Restore it, or set MOORLINE_MASTER_KEYS; without the right key the database cannot be opened.`);
+    throw new Error(
+      `${file} holds no valid keys. Restore it, or set MOORLINE_MASTER_KEYS; without the right key the database cannot be opened.`,
+    );
   }
   return keys;
 }

@@ -22,7 +22,10 @@ export function createKeyring(keys: Buffer[]): Keyring {
     wrap: (plain, associatedData) => ({ kekId: keyId(active), wrapped: encrypt(active, plain, associatedData) }),
     unwrap(kekId, wrapped, associatedData) {
       const key = byId.get(kekId);
-      if (!key) throw new Error(`MOORLINE_MASTER_KEYS lacks the key ${kekId}, which this database was sealed with. Put it back, after the active one.`);
+      if (!key)
+        throw new Error(
+          `MOORLINE_MASTER_KEYS lacks the key ${kekId}, which this database was sealed with. Put it back, after the active one.`,
+        );
       return decrypt(key, wrapped, associatedData);
     },
     derived(purpose) {

@@ -9,8 +9,12 @@ export async function checkSentinel(database: Database, keyring: Keyring): Promi
   let sentinel = await database.prisma.vaultSentinel.findUnique({ where: { id: 1 } });
   if (!sentinel) {
     const { kekId, wrapped } = keyring.wrap(PLAIN, ADDRESS);
-    await database.prisma.vaultSentinel.createMany({ data: [{ id: 1, kekId, blob: new Uint8Array(wrapped) }], skipDuplicates: true });
+    await database.prisma.vaultSentinel.createMany({
+      data: [{ id: 1, kekId, blob: new Uint8Array(wrapped) }],
+      skipDuplicates: true,
+    });
     sentinel = await database.prisma.vaultSentinel.findUniqueOrThrow({ where: { id: 1 } });
   }
-  if (!keyring.unwrap(sentinel.kekId, sentinel.blob, ADDRESS).equals(PLAIN)) throw new Error("The vault's sentinel does not open.");
+  if (!keyring.unwrap(sentinel.kekId, sentinel.blob, ADDRESS).equals(PLAIN))
+    throw new Error("The vault's sentinel does not open.");
 }

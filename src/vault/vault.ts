@@ -119,7 +119,10 @@ async function ensureDataKey(tx: Tx, keyring: Keyring, projectId: string, scope:
   const id = newId();
   const { kekId, wrapped } = keyring.wrap(randomBytes(32), dataKeyAddress(projectId, scope, id));
   // Of two transactions that make the first secret of a user at once, the second waits here and takes the first one's key.
-  await tx.dataKey.createMany({ data: [{ id, projectId, scope, kekId, wrapped: new Uint8Array(wrapped) }], skipDuplicates: true });
+  await tx.dataKey.createMany({
+    data: [{ id, projectId, scope, kekId, wrapped: new Uint8Array(wrapped) }],
+    skipDuplicates: true,
+  });
   return tx.dataKey.findUniqueOrThrow({ where });
 }
 

@@ -18,7 +18,8 @@ export const RETURN_URL = "http://app.test/connected";
 /** A whole Moorline on ports that the system chooses, on a copy of a migrated PGlite directory (or on `DATABASE_URL`), with the sandbox. */
 export async function startTestApp(env: Record<string, string> = {}, options: { dataDirectory?: string } = {}): Promise<TestApp> {
   const dataDirectory = options.dataDirectory ?? (await mkdtemp(join(tmpdir(), "moorline-test-")));
-  if (!options.dataDirectory && !env.DATABASE_URL) await cp(inject("migratedDirectory"), join(dataDirectory, "database"), { recursive: true });
+  if (!options.dataDirectory && !env.DATABASE_URL)
+    await cp(inject("migratedDirectory"), join(dataDirectory, "database"), { recursive: true });
   const config = readConfig({
     PORT: "0",
     HOST: "127.0.0.1",
@@ -45,7 +46,11 @@ export async function startTestApp(env: Record<string, string> = {}, options: { 
 /** Moves the database's clock, for good or until it is moved back; everything that caches a time is told. */
 export async function moveClock(app: Pick<App, "services">, offsetMs: number): Promise<void> {
   const { database } = app.services;
-  await database.query("test_move_clock", `INSERT INTO "Clock" ("id", "offsetMs") VALUES (1, $1) ON CONFLICT ("id") DO UPDATE SET "offsetMs" = $1`, [offsetMs]);
+  await database.query(
+    "test_move_clock",
+    `INSERT INTO "Clock" ("id", "offsetMs") VALUES (1, $1) ON CONFLICT ("id") DO UPDATE SET "offsetMs" = $1`,
+    [offsetMs],
+  );
   await database.query("test_tell_clock", "SELECT pg_notify('moorline', 'clock:moved')", []);
   await new Promise((resolve) => setTimeout(resolve, 50));
 }

@@ -22,7 +22,11 @@ export async function send<Result, Variables>(
 ): Promise<GraphQLAnswer<Result>> {
   const response = await fetch(`${app.url}/graphql`, {
     method: "POST",
-    headers: { "content-type": "application/json", accept: "application/json", ...(token && { authorization: `Bearer ${token}` }) },
+    headers: {
+      "content-type": "application/json",
+      accept: "application/json",
+      ...(token && { authorization: `Bearer ${token}` }),
+    },
     body: JSON.stringify({ query: String(document), variables }),
   });
   return { status: response.status, ...((await response.json()) as Omit<GraphQLAnswer<Result>, "status">) };

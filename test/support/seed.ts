@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { graphql } from "../../generated/gql/index.ts";
 import type { App } from "../../src/app.ts";
 import { browse, CookieJar, playUser, type UserChoice } from "../../src/sandbox/play-user.ts";
-import { graphql } from "../../generated/gql/index.ts";
 import { payload, run } from "./graphql.ts";
 
 /** What every test of a flow begins with, made through the API as a product's back end would. */
@@ -80,7 +80,12 @@ export async function createUser(app: App, key: string, externalId: string = `us
   return payload(upsertUser, "UpsertUserPayload").user;
 }
 
-export async function createSession(app: App, key: string, userId: string, more: { connectorSlugs?: string[]; expiresInSeconds?: number } = {}) {
+export async function createSession(
+  app: App,
+  key: string,
+  userId: string,
+  more: { connectorSlugs?: string[]; expiresInSeconds?: number } = {},
+) {
   const { createUserSession } = await run(app, key, CreateSession, { input: { user: { id: userId }, ...more } });
   return payload(createUserSession, "CreateUserSessionPayload").token;
 }
@@ -95,22 +100,39 @@ export async function readRequest(app: App, token: string, id: string) {
 }
 
 /** Plays the person from our link to the end: signs in, decides at the sandbox, presses the button of our confirming page. */
-export async function goThrough(authorizationUrl: string, choice: UserChoice = {}, cookieJar = new CookieJar(), stopAtPrefix = "http://app.test/") {
+export async function goThrough(
+  authorizationUrl: string,
+  choice: UserChoice = {},
+  cookieJar = new CookieJar(),
+  stopAtPrefix = "http://app.test/",
+) {
   return playUser(authorizationUrl, choice, { cookieJar, stopAtPrefix });
 }
 
 /** As far as the provider's answer: the URL of our callback, not yet opened. */
 export async function goToCallback(app: App, authorizationUrl: string, choice: UserChoice = {}, cookieJar = new CookieJar()) {
   const { redirectedTo } = await playUser(authorizationUrl, choice, { cookieJar, stopAtPrefix: `${app.url}/oauth/callback/` });
-  return { callbackUrl: redirectedTo, cookieJar, open: () => browse(redirectedTo, { cookieJar, stopAtPrefix: "http://app.test/" }) };
+  return {
+    callbackUrl: redirectedTo,
+    cookieJar,
+    open: () => browse(redirectedTo, { cookieJar, stopAtPrefix: "http://app.test/" }),
+  };
 }
 
 /** A user, a session and an ACTIVE credential at the sandbox. */
-export async function connect(app: App, key: string, options: { authConfigId?: string; userId?: string; choice?: UserChoice; input?: Partial<InitiateInput> } = {}) {
+export async function connect(
+  app: App,
+  key: string,
+  options: { authConfigId?: string; userId?: string; choice?: UserChoice; input?: Partial<InitiateInput> } = {},
+) {
   const userId = options.userId ?? (await createUser(app, key)).id;
   const authConfigId = options.authConfigId ?? (await createConfig(app, key)).id;
   const session = await createSession(app, key, userId);
-  const request = await initiate(app, session, { target: { authConfigId }, returnUrl: "http://app.test/connected", ...options.input });
+  const request = await initiate(app, session, {
+    target: { authConfigId },
+    returnUrl: "http://app.test/connected",
+    ...options.input,
+  });
   await goThrough(request.authorizationUrl!, options.choice);
   const ended = await readRequest(app, session, request.id);
   return { userId, authConfigId, session, request: ended, credential: ended.credential };
