@@ -42,7 +42,7 @@ async function createOperatorProject(
   const { id } = await tx.project.create({
     data: {
       id: newId(),
-      name: "Default",
+      name: "My product",
       isOperator: true,
       allowedReturnUrls: [...config.allowedReturnUrls],
       allowedOrigins: [...config.corsOrigins],

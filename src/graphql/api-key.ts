@@ -19,8 +19,16 @@ builder.prismaObjectFields(ApiKeyType, (t) => ({
     resolve: (key) => apiKeyPermissions(key),
   }),
   prefix: t.exposeString("prefix", { description: "How the key begins, for people to recognise it by." }),
-  lastUsedAt: t.expose("lastUsedAt", { type: "DateTime", nullable: true, description: "When it was last used, to the minute or so; null: never." }),
-  expiresAt: t.expose("expiresAt", { type: "DateTime", nullable: true, description: "From when it no longer works; null: it does not expire." }),
+  lastUsedAt: t.expose("lastUsedAt", {
+    type: "DateTime",
+    nullable: true,
+    description: "When it was last used, to the minute or so; null: never.",
+  }),
+  expiresAt: t.expose("expiresAt", {
+    type: "DateTime",
+    nullable: true,
+    description: "From when it no longer works; null: it does not expire.",
+  }),
   revokedAt: t.expose("revokedAt", { type: "DateTime", nullable: true, description: "When it was revoked; null: it was not." }),
   createdAt: t.expose("createdAt", { type: "DateTime", description: "When it was created." }),
 }));
@@ -53,13 +61,17 @@ builder.queryField("apiKeys", (t) =>
 mutation("createApiKey", {
   description: "A new key for a back end or a person. The key itself is in this answer and nowhere else.",
   input: builder.inputType("CreateApiKeyInput", {
-    description: "Never more than the caller's own permissions; END_USER is refused. The narrowing lists hold for use, reveal and proxy.",
+    description:
+      "Never more than the caller's own permissions; END_USER is refused. The narrowing lists hold for use, reveal and proxy.",
     fields: (t) => ({
       name: t.string({ required: true, description: "For people; 1 to 200 characters." }),
       role: t.field({ type: RoleEnum, required: true, description: "ADMIN, DEVELOPER or VIEWER." }),
       permissions: t.field({ type: [PermissionEnum], description: "Beyond the role's own." }),
       connectorSlugs: t.stringList({ description: "Narrows use, reveal and proxy to these connectors. Absent: all." }),
-      users: t.field({ type: [UserRefInput], description: "Narrows use, reveal and proxy to these users' credentials. Absent: all." }),
+      users: t.field({
+        type: [UserRefInput],
+        description: "Narrows use, reveal and proxy to these users' credentials. Absent: all.",
+      }),
       methods: t.stringList({ description: "Narrows the proxy to these HTTP methods. Absent: all." }),
       expiresAt: t.field({ type: "DateTime", description: "From when it no longer works. Absent: it does not expire." }),
       idempotencyKey: t.string({ description: "Repeats within a day give the same object, without `key`." }),

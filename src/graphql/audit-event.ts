@@ -1,4 +1,4 @@
-import { auditEventOrder, type AuditOutcome, auditEventWhere } from "../domain/audit.ts";
+import { type AuditOutcome, auditEventOrder, auditEventWhere } from "../domain/audit.ts";
 import { encodeId, ID_PREFIXES, type NodeType } from "../lib/ids.ts";
 import { builder, enumType } from "./builder.ts";
 import { nodeQuery, pageCost, rowPage } from "./connection.ts";
@@ -15,7 +15,8 @@ builder.prismaObjectFields(AuditEventType, (t) => ({
   id: t.id({ description: "`aud_…`", resolve: ({ id }) => encodeId("AuditEvent", id) }),
   at: t.expose("at", { type: "DateTime", description: "When, by the database's clock." }),
   action: t.exposeString("action", {
-    description: "Dotted, entity first: `auth_config.created`, `credential.revealed`, `connection_request.failed`, `access.denied`.",
+    description:
+      "Dotted, entity first: `auth_config.created`, `credential.revealed`, `connection_request.failed`, `access.denied`.",
   }),
   outcome: t.field({ type: AuditOutcomeEnum, description: "How it ended.", resolve: ({ outcome }) => outcome as AuditOutcome }),
   actor: t.field({
@@ -25,14 +26,19 @@ builder.prismaObjectFields(AuditEventType, (t) => ({
     resolve: ({ actorType, actorId }, _args, context) =>
       actorId && actorType && actorType in ID_PREFIXES ? loadNode(context, encodeId(actorType as NodeType, actorId)) : null,
   }),
-  actorLabel: t.exposeString("actorLabel", { description: "Who it was: a key's name, a user's externalId, or the part of Moorline." }),
+  actorLabel: t.exposeString("actorLabel", {
+    description: "Who it was: a key's name, a user's externalId, or the part of Moorline.",
+  }),
   target: t.field({
     type: NodeInterface,
     nullable: true,
     description: "What it was done to, while it exists.",
     resolve: ({ targetId }, _args, context) => (targetId ? loadNode(context, targetId) : null),
   }),
-  targetId: t.exposeID("targetId", { nullable: true, description: "What it was done to, whether or not it still exists; null: nothing in particular." }),
+  targetId: t.exposeID("targetId", {
+    nullable: true,
+    description: "What it was done to, whether or not it still exists; null: nothing in particular.",
+  }),
   ip: t.exposeString("ip", { nullable: true, description: "The caller's address; null where nobody called." }),
   details: t.field({ type: "JSON", description: "More about it, never a secret; an object.", resolve: ({ details }) => details }),
 }));

@@ -9,11 +9,14 @@ import { ConnectionFlowEnum } from "./statuses.ts";
 const authConfigPayload = (name: string) =>
   builder.objectRef<{ authConfig: AuthConfig }>(name).implement({
     description: "The auth config as it now is.",
-    fields: (t) => ({ authConfig: t.field({ type: AuthConfigType, description: "The auth config.", resolve: ({ authConfig }) => authConfig }) }),
+    fields: (t) => ({
+      authConfig: t.field({ type: AuthConfigType, description: "The auth config.", resolve: ({ authConfig }) => authConfig }),
+    }),
   });
 
 const FLOWS = "Which flows may be used; default AUTHORIZATION_CODE alone.";
-const PRESETS = "Credential fields that the project supplies for everyone, so that no user is asked for them; a change reaches all credentials at once.";
+const PRESETS =
+  "Credential fields that the project supplies for everyone, so that no user is asked for them; a change reaches all credentials at once.";
 
 mutation("createAuthConfig", {
   description: "Lets the project's users connect accounts with a connector, by its own OAuth app or the operator's.",
@@ -25,7 +28,10 @@ mutation("createAuthConfig", {
       schemeKey: t.string({ description: "Absent: the connector's first." }),
       clientId: t.string({ description: "Both absent: the operator's default app. Given: your own app." }),
       clientSecret: t.string({ description: "Your own app's secret. Stored sealed; never shown again." }),
-      clientSecretExpiresAt: t.field({ type: "DateTime", description: "When the provider ends the secret; then the status becomes EXPIRED." }),
+      clientSecretExpiresAt: t.field({
+        type: "DateTime",
+        description: "When the provider ends the secret; then the status becomes EXPIRED.",
+      }),
       scopes: t.stringList({ description: "Absent: every scope the connector marks as default." }),
       parameters: t.field({ type: "JSON", description: "Values of the scheme's `authConfigFields`: an object." }),
       presetCredentialFields: t.field({ type: "JSON", description: PRESETS }),
@@ -39,7 +45,8 @@ mutation("createAuthConfig", {
 });
 
 mutation("updateAuthConfig", {
-  description: "Changes a config. What is changed reaches every credential at once, but for the client that existing grants were made with.",
+  description:
+    "Changes a config. What is changed reaches every credential at once, but for the client that existing grants were made with.",
   input: builder.inputType("UpdateAuthConfigInput", {
     description:
       "Changing `clientId` needs `confirm`: grants stay with the client that obtained them (RFC 6749 section 6), which is kept, sealed, for them until they are re-authorized, or until `retireNow`.",
@@ -84,7 +91,9 @@ mutation("deleteAuthConfig", {
     fields: (t) => ({
       id: t.id({ required: true, description: "`ac_…`" }),
       confirm: t.boolean({ description: "True: although credentials are affected." }),
-      reassignTo: t.id({ description: "Another config of the same connector that takes the credentials over. Absent: they are revoked." }),
+      reassignTo: t.id({
+        description: "Another config of the same connector that takes the credentials over. Absent: they are revoked.",
+      }),
     }),
   }),
   payload: builder.objectRef<{ deletedId: string }>("DeleteAuthConfigPayload").implement({

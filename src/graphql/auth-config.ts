@@ -1,4 +1,5 @@
 import type { SchemeType } from "../catalogue/types.ts";
+import type { Credential } from "../db/generated/client.ts";
 import {
   authConfigOrder,
   authConfigStatus,
@@ -8,7 +9,6 @@ import {
   initiationFieldsOf,
   visibleAuthConfigs,
 } from "../domain/auth-config.ts";
-import type { Credential } from "../db/generated/client.ts";
 import { assertMay } from "../domain/caller.ts";
 import { redirectUri } from "../domain/connector.ts";
 import { credentialOrder, credentialWhere, visibleCredentials } from "../domain/credential.ts";
@@ -23,12 +23,16 @@ import { AuthConfigConnection, AuthConfigType, ConnectorType, CredentialConnecti
 import { childrenOf } from "./rows.ts";
 import { ConnectionFlowEnum } from "./statuses.ts";
 
-const AuthConfigStatusEnum = enumType("AuthConfigStatus", "Whether connections can be made. Closed: a new value would be a breaking change.", {
-  ACTIVE: "It can be used.",
-  EXPIRED: "Its client secret has run out.",
-  ERROR: "The provider refuses the client itself.",
-  DISABLED: "Switched off by choice.",
-});
+const AuthConfigStatusEnum = enumType(
+  "AuthConfigStatus",
+  "Whether connections can be made. Closed: a new value would be a breaking change.",
+  {
+    ACTIVE: "It can be used.",
+    EXPIRED: "Its client secret has run out.",
+    ERROR: "The provider refuses the client itself.",
+    DISABLED: "Switched off by choice.",
+  },
+);
 
 /** A session sees of a config only what it needs to connect. */
 function forKeys<Value>({ caller }: GraphQLContext, value: Value): Value | null {
@@ -38,36 +42,66 @@ function forKeys<Value>({ caller }: GraphQLContext, value: Value): Value | null 
 builder.prismaObjectFields(AuthConfigType, (t) => ({
   id: t.id({ description: "`ac_…`", resolve: ({ id }) => encodeId("AuthConfig", id) }),
   name: t.exposeString("name", { description: "For people." }),
-  description: t.string({ nullable: true, description: "More for people; null: not given.", resolve: (row, _args, context) => forKeys(context, row.description) }),
-  connector: t.field({ type: ConnectorType, description: "What it is for.", resolve: (row, _args, { loaders }) => loaders.connectors.load(row.connectorSlug) }),
-  scheme: t.field({ type: SchemeTypeEnum, description: "How it authenticates.", resolve: ({ schemeType }) => schemeType as SchemeType }),
+  description: t.string({
+    nullable: true,
+    description: "More for people; null: not given.",
+    resolve: (row, _args, context) => forKeys(context, row.description),
+  }),
+  connector: t.field({
+    type: ConnectorType,
+    description: "What it is for.",
+    resolve: (row, _args, { loaders }) => loaders.connectors.load(row.connectorSlug),
+  }),
+  scheme: t.field({
+    type: SchemeTypeEnum,
+    description: "How it authenticates.",
+    resolve: ({ schemeType }) => schemeType as SchemeType,
+  }),
   schemeKey: t.exposeString("schemeKey", { description: "Which of the connector's schemes." }),
-  status: t.field({ type: AuthConfigStatusEnum, description: "Whether connections can be made.", resolve: (row, _args, { caller }) => authConfigStatus(row, caller.now) }),
+  status: t.field({
+    type: AuthConfigStatusEnum,
+    description: "Whether connections can be made.",
+    resolve: (row, _args, { caller }) => authConfigStatus(row, caller.now),
+  }),
   statusReason: t.string({
     nullable: true,
     description: "Why the status is not ACTIVE.",
     resolve: (row, _args, context) => forKeys(context, authConfigStatusReason(row, context.caller.now)),
   }),
-  ownApp: t.boolean({ nullable: true, description: "False: it uses the operator's default developer app.", resolve: (row, _args, context) => forKeys(context, row.ownApp) }),
+  ownApp: t.boolean({
+    nullable: true,
+    description: "False: it uses the operator's default developer app.",
+    resolve: (row, _args, context) => forKeys(context, row.ownApp),
+  }),
   clientId: t.string({
     nullable: true,
     description: "Of the project's own app at the provider; null: the operator's is used.",
     resolve: (row, _args, context) => forKeys(context, row.clientId),
   }),
-  hasClientSecret: t.boolean({ nullable: true, description: "Never the secret itself.", resolve: (row, _args, context) => forKeys(context, row.hasClientSecret) }),
+  hasClientSecret: t.boolean({
+    nullable: true,
+    description: "Never the secret itself.",
+    resolve: (row, _args, context) => forKeys(context, row.hasClientSecret),
+  }),
   clientSecretExpiresAt: t.field({
     type: "DateTime",
     nullable: true,
     description: "When the client secret runs out, where the project said so: then the status becomes EXPIRED.",
     resolve: (row, _args, context) => forKeys(context, row.clientSecretExpiresAt),
   }),
-  scopes: t.stringList({ nullable: true, description: "What is asked for with every connection.", resolve: (row, _args, context) => forKeys(context, row.scopes) }),
+  scopes: t.stringList({
+    nullable: true,
+    description: "What is asked for with every connection.",
+    resolve: (row, _args, context) => forKeys(context, row.scopes),
+  }),
   redirectUri: t.field({
     type: "URL",
     nullable: true,
     description: "The connector's, exactly, character for character.",
     resolve: async (row, _args, context) =>
-      row.schemeType === "OAUTH2" ? forKeys(context, redirectUri(context, await context.loaders.connectors.load(row.connectorSlug))) : null,
+      row.schemeType === "OAUTH2"
+        ? forKeys(context, redirectUri(context, await context.loaders.connectors.load(row.connectorSlug)))
+        : null,
   }),
   flows: t.field({
     type: [ConnectionFlowEnum],
@@ -120,7 +154,12 @@ builder.prismaObjectFields(AuthConfigType, (t) => ({
           model: "Credential",
           order: credentialOrder(null),
           where,
-          children: childrenOf<Credential>(context.services.database.prisma.authConfig, "credentials", nodeQuery(context, info, "Credential"), where),
+          children: childrenOf<Credential>(
+            context.services.database.prisma.authConfig,
+            "credentials",
+            nodeQuery(context, info, "Credential"),
+            where,
+          ),
         });
       },
     },
@@ -192,7 +231,10 @@ builder.queryFields((t) => ({
       assertMay(context, "AUTH_CONFIG_READ");
       const uuid = decodeId("AuthConfig", id);
       if (!uuid) return null;
-      return context.services.database.prisma.authConfig.findFirst({ ...query, where: { AND: [visibleAuthConfigs(context), { id: uuid }] } });
+      return context.services.database.prisma.authConfig.findFirst({
+        ...query,
+        where: { AND: [visibleAuthConfigs(context), { id: uuid }] },
+      });
     },
   }),
 }));

@@ -26,6 +26,9 @@ export type SchemaTypes = {
   Connection: { totalCount(): Promise<number> };
 };
 
+/** What refs of this builder are generic over. */
+export type BuilderTypes = PothosSchemaTypes.ExtendDefaultTypes<SchemaTypes>;
+
 export const builder = new SchemaBuilder<SchemaTypes>({
   // Errors stands first: it wraps outermost.
   plugins: [ErrorsPlugin, RelayPlugin, PrismaPlugin, ComplexityPlugin],
@@ -48,13 +51,17 @@ export const builder = new SchemaBuilder<SchemaTypes>({
       complexity: { field: 1, multiplier: 1 },
     },
     nodeFieldOptions: { nullable: false, description: "The object." },
-    cursorFieldOptions: { description: "Where the object stands: pass it as `after` or `before`. Good for the same ordering only." },
+    cursorFieldOptions: {
+      description: "Where the object stands: pass it as `after` or `before`. Good for the same ordering only.",
+    },
     pageInfoFieldOptions: { description: "Whether there is more, and from where." },
     pageInfoTypeOptions: { description: "How a page lies in its list." },
     hasNextPageFieldOptions: { description: "Whether there is more after this page." },
     hasPreviousPageFieldOptions: { description: "Whether there is more before this page." },
     startCursorFieldOptions: { description: "Cursor of the first object; null on an empty page." },
-    endCursorFieldOptions: { description: "Cursor of the last object: pass it as `after` for the next page; null on an empty page." },
+    endCursorFieldOptions: {
+      description: "Cursor of the last object: pass it as `after` for the next page; null on an empty page.",
+    },
     firstArgOptions: { description: "How many from the front: 0 to 100, default 20. Not together with `last`." },
     lastArgOptions: { description: "How many from the end: 0 to 100. Not together with `first`." },
     afterArgOptions: { description: "Only what follows this cursor." },
@@ -70,7 +77,8 @@ builder.addScalarType("Origin", OriginScalar);
 
 builder.queryType({ description: "Everything that can be read. What the caller may not see does not exist for it." });
 builder.mutationType({
-  description: "Everything that changes something. Each takes one `input` and returns its payload, or one of the errors it can meet.",
+  description:
+    "Everything that changes something. Each takes one `input` and returns its payload, or one of the errors it can meet.",
 });
 builder.subscriptionType({ description: "What happens, as it happens, over WebSocket or server-sent events." });
 
@@ -79,9 +87,9 @@ export function enumType<const Values extends Record<string, string>>(
   name: string,
   description: string,
   values: Values,
-): EnumRef<PothosSchemaTypes.ExtendDefaultTypes<SchemaTypes>, keyof Values & string> {
+): EnumRef<BuilderTypes, keyof Values & string> {
   return builder.enumType(name, {
     description,
     values: Object.fromEntries(Object.entries(values).map(([value, text]) => [value, { description: text }])),
-  }) as unknown as EnumRef<PothosSchemaTypes.ExtendDefaultTypes<SchemaTypes>, keyof Values & string>;
+  }) as unknown as EnumRef<BuilderTypes, keyof Values & string>;
 }

@@ -1,7 +1,7 @@
 import type { ConnectionRequest } from "../db/generated/client.ts";
-import { confirmConnection } from "../domain/person.ts";
 import { cancelConnectionRequest } from "../domain/connection-request.ts";
 import { initiateConnection, reauthorizeCredential } from "../domain/initiate-connection.ts";
+import { confirmConnection } from "../domain/person.ts";
 import { CredentialNotUsableError, ProviderError } from "../lib/errors.ts";
 import { builder, enumType } from "./builder.ts";
 import { mutation } from "./mutation.ts";
@@ -14,15 +14,20 @@ const ConnectionDisplayEnum = enumType("ConnectionDisplay", "How the browser get
   POPUP: "A window of its own, which posts the result to `origin` and closes.",
 });
 
-const ExistingAccountPolicyEnum = enumType("ExistingAccountPolicy", "What to do if this provider account is connected for this user already.", {
-  UPDATE: "The same credential id gets the new tokens.",
-  CREATE: "A second credential for the same account.",
-  REFUSE: "The request fails.",
-});
+const ExistingAccountPolicyEnum = enumType(
+  "ExistingAccountPolicy",
+  "What to do if this provider account is connected for this user already.",
+  {
+    UPDATE: "The same credential id gets the new tokens.",
+    CREATE: "A second credential for the same account.",
+    REFUSE: "The request fails.",
+  },
+);
 
 const ConnectTargetInput = builder.inputType("ConnectTarget", {
   isOneOf: true,
-  description: "Either a config, or a connector that has exactly one enabled config (else AMBIGUOUS_AUTH_CONFIG, NO_AUTH_CONFIG).",
+  description:
+    "Either a config, or a connector that has exactly one enabled config (else AMBIGUOUS_AUTH_CONFIG, NO_AUTH_CONFIG).",
   fields: (t) => ({
     authConfigId: t.id({ description: "`ac_…`" }),
     connectorSlug: t.string({ description: "The connector's slug." }),
@@ -33,7 +38,11 @@ const requestPayload = (name: string, description: string) =>
   builder.objectRef<{ connectionRequest: ConnectionRequest }>(name).implement({
     description,
     fields: (t) => ({
-      connectionRequest: t.field({ type: ConnectionRequestType, description: "The connection request.", resolve: ({ connectionRequest }) => connectionRequest }),
+      connectionRequest: t.field({
+        type: ConnectionRequestType,
+        description: "The connection request.",
+        resolve: ({ connectionRequest }) => connectionRequest,
+      }),
     }),
   });
 
@@ -48,14 +57,18 @@ const TEXTS = {
 };
 
 mutation("initiateConnection", {
-  description: "Begins to connect an account: open the answer's `authorizationUrl` or `connectUrl` in the user's browser, and watch `connectionRequestUpdated`.",
+  description:
+    "Begins to connect an account: open the answer's `authorizationUrl` or `connectUrl` in the user's browser, and watch `connectionRequestUpdated`.",
   input: builder.inputType("InitiateConnectionInput", {
     description: `At the end the browser is sent to \`returnUrl\` with \`connectionRequestId\`, \`status\` and \`clientState\` appended. A popup also posts
 \`{ type: "moorline:connection", version: 1, connectionRequestId, status }\` to \`origin\`. Both are hints: the API is the truth. A provider's
 Cross-Origin-Opener-Policy can cut the opener off and make \`popup.closed\` read true, so no client gives up on that alone.`,
     fields: (t) => ({
       target: t.field({ type: ConnectTargetInput, required: true, description: "What to connect." }),
-      user: t.field({ type: UserRefInput, description: "Back ends name the user; a user session is its own user and leaves it out." }),
+      user: t.field({
+        type: UserRefInput,
+        description: "Back ends name the user; a user session is its own user and leaves it out.",
+      }),
       projectOwned: t.boolean({
         description: "Back ends only: the account is the project's own, nobody's in particular. Exactly one of `user` and this.",
       }),
@@ -94,11 +107,15 @@ mutation("cancelConnectionRequest", {
 });
 
 mutation("confirmConnection", {
-  description: "API keys only; see Project.verifyUrl. Says who is at the browser: only if it is the request's user is the code redeemed.",
+  description:
+    "API keys only; see Project.verifyUrl. Says who is at the browser: only if it is the request's user is the code redeemed.",
   input: builder.inputType("ConfirmConnectionInput", {
     description: "Who came back to the product.",
     fields: (t) => ({
-      verification: t.string({ required: true, description: "As the browser brought it to the verify URL; good once, for 5 minutes." }),
+      verification: t.string({
+        required: true,
+        description: "As the browser brought it to the verify URL; good once, for 5 minutes.",
+      }),
       user: t.field({ type: UserRefInput, required: true, description: "Who is signed in there." }),
     }),
   }),
@@ -107,14 +124,16 @@ mutation("confirmConnection", {
 });
 
 mutation("reauthorizeCredential", {
-  description: "A ConnectionRequest on the same credential id, with more scopes if asked; for a static scheme it has a `connectUrl` alone.",
+  description:
+    "A ConnectionRequest on the same credential id, with more scopes if asked; for a static scheme it has a `connectUrl` alone.",
   input: builder.inputType("ReauthorizeCredentialInput", {
     description: "Which credential to authorize again, and how. The present one stays as it is until the request becomes ACTIVE.",
     fields: (t) => ({
       id: t.id({ required: true, description: "`cred_…`" }),
       scopes: t.stringList({ description: "Added to those requested before; absent: ask again for the same." }),
       allowUnverifiedAccount: t.boolean({
-        description: "API keys only: goes on although the provider does not tell whose account it is (else ACCOUNT_UNVERIFIABLE).",
+        description:
+          "API keys only: goes on although the provider does not tell whose account it is (else ACCOUNT_UNVERIFIABLE).",
       }),
       parameters: t.field({ type: "JSON", description: "Values of the config's `initiationFields`; absent: those of before." }),
       returnUrl: t.field({ type: "URL", description: TEXTS.returnUrl }),

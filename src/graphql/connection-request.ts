@@ -1,6 +1,13 @@
 import type { ConnectionRequest, Credential, User } from "../db/generated/client.ts";
 import { assertMay } from "../domain/caller.ts";
-import { presentRequest, type RequestEvent, requestEvents, requestLinks, requestWhere, visibleRequests } from "../domain/connection-request.ts";
+import {
+  presentRequest,
+  type RequestEvent,
+  requestEvents,
+  requestLinks,
+  requestWhere,
+  visibleRequests,
+} from "../domain/connection-request.ts";
 import { awaitRequest } from "../domain/watch-request.ts";
 import type { FailureDetails } from "../lib/failure.ts";
 import { decodeId, encodeId } from "../lib/ids.ts";
@@ -8,7 +15,14 @@ import { builder, enumType } from "./builder.ts";
 import { nodeQuery, pageCost, rowPage } from "./connection.ts";
 import { badRequest } from "./errors.ts";
 import { ConnectionRequestFilterInput } from "./filters.ts";
-import { AuthConfigType, ConnectionRequestConnection, ConnectionRequestType, ConnectorType, CredentialType, UserType } from "./refs.ts";
+import {
+  AuthConfigType,
+  ConnectionRequestConnection,
+  ConnectionRequestType,
+  ConnectorType,
+  CredentialType,
+  UserType,
+} from "./refs.ts";
 import { NEWEST_FIRST } from "./rows.ts";
 import { ConnectionStatusEnum, FailureCodeEnum } from "./statuses.ts";
 
@@ -24,8 +38,14 @@ const ConnectionFailureType = builder.objectRef<FailureDetails>("ConnectionFailu
     message: t.exposeString("message", { description: "For a person: what went wrong, in a sentence." }),
     remedy: t.exposeString("remedy", { description: "For a person: what to do about it." }),
     retryable: t.exposeBoolean("retryable", { description: "True where the same attempt may succeed later without a change." }),
-    providerCode: t.exposeString("providerCode", { nullable: true, description: "The provider's own error code; null: it gave none. Inert text." }),
-    providerMessage: t.exposeString("providerMessage", { nullable: true, description: "What the provider wrote; null: nothing. Inert text: show it as such." }),
+    providerCode: t.exposeString("providerCode", {
+      nullable: true,
+      description: "The provider's own error code; null: it gave none. Inert text.",
+    }),
+    providerMessage: t.exposeString("providerMessage", {
+      nullable: true,
+      description: "What the provider wrote; null: nothing. Inert text: show it as such.",
+    }),
   }),
 });
 
@@ -35,7 +55,12 @@ const ConnectionEventType = builder.objectRef<RequestEvent>("ConnectionEvent").i
     sequence: t.exposeInt("sequence", { description: "Counts from 1 without gaps." }),
     status: t.field({ type: ConnectionStatusEnum, description: "The status that it brought.", resolve: ({ status }) => status }),
     at: t.expose("at", { type: "DateTime", description: "When." }),
-    failure: t.field({ type: ConnectionFailureType, nullable: true, description: "Not null exactly when the status is FAILED.", resolve: ({ failure }) => failure }),
+    failure: t.field({
+      type: ConnectionFailureType,
+      nullable: true,
+      description: "Not null exactly when the status is FAILED.",
+      resolve: ({ failure }) => failure,
+    }),
   }),
 });
 
@@ -51,7 +76,11 @@ const DeviceAuthorizationType = builder.objectRef<DeviceAuthorization>("DeviceAu
   fields: (t) => ({
     userCode: t.exposeString("userCode", { description: "What to type." }),
     verificationUri: t.expose("verificationUri", { type: "URL", description: "Where to type it." }),
-    verificationUriComplete: t.expose("verificationUriComplete", { type: "URL", nullable: true, description: "The same with the code in it; null: not offered." }),
+    verificationUriComplete: t.expose("verificationUriComplete", {
+      type: "URL",
+      nullable: true,
+      description: "The same with the code in it; null: not offered.",
+    }),
     expiresAt: t.expose("expiresAt", { type: "DateTime", description: "Until when the code is good." }),
   }),
 });
@@ -64,9 +93,20 @@ function shownCredential(row: ConnectionRequest & { credential: Credential | nul
 
 builder.prismaObjectFields(ConnectionRequestType, (t) => ({
   id: t.id({ description: "`req_…`", resolve: ({ id }) => encodeId("ConnectionRequest", id) }),
-  kind: t.field({ type: ConnectionRequestKindEnum, description: "What it is for.", resolve: ({ kind }) => kind as "CONNECT" | "REAUTHORIZE" }),
-  status: t.field({ type: ConnectionStatusEnum, description: "How far it is.", resolve: (row, _args, { caller }) => presentRequest(row, caller.now).status }),
-  sequence: t.int({ description: "The sequence of the latest event; never goes down.", resolve: (row, _args, { caller }) => presentRequest(row, caller.now).sequence }),
+  kind: t.field({
+    type: ConnectionRequestKindEnum,
+    description: "What it is for.",
+    resolve: ({ kind }) => kind as "CONNECT" | "REAUTHORIZE",
+  }),
+  status: t.field({
+    type: ConnectionStatusEnum,
+    description: "How far it is.",
+    resolve: (row, _args, { caller }) => presentRequest(row, caller.now).status,
+  }),
+  sequence: t.int({
+    description: "The sequence of the latest event; never goes down.",
+    resolve: (row, _args, { caller }) => presentRequest(row, caller.now).sequence,
+  }),
   user: t.field({
     type: UserType,
     nullable: true,
@@ -77,7 +117,11 @@ builder.prismaObjectFields(ConnectionRequestType, (t) => ({
       return user?.deletedAt ? null : user;
     },
   }),
-  connector: t.field({ type: ConnectorType, description: "What is being connected.", resolve: (row, _args, { loaders }) => loaders.connectors.load(row.connectorSlug) }),
+  connector: t.field({
+    type: ConnectorType,
+    description: "What is being connected.",
+    resolve: (row, _args, { loaders }) => loaders.connectors.load(row.connectorSlug),
+  }),
   authConfig: t.relation("authConfig", { type: AuthConfigType, description: "How it is being connected." }),
   authorizationUrl: t.field({
     type: "URL",
@@ -89,7 +133,8 @@ builder.prismaObjectFields(ConnectionRequestType, (t) => ({
   connectUrl: t.field({
     type: "URL",
     nullable: true,
-    description: "The hosted page that does it all: forms, consent, result. Null once it is of no more use, and for all but the request's own user and keys that may initiate.",
+    description:
+      "The hosted page that does it all: forms, consent, result. Null once it is of no more use, and for all but the request's own user and keys that may initiate.",
     resolve: (row, _args, context) => requestLinks(context, row).connectUrl,
   }),
   deviceAuthorization: t.field({
@@ -98,7 +143,11 @@ builder.prismaObjectFields(ConnectionRequestType, (t) => ({
     description: "Device flow (RFC 8628): what the user types, and where. Null for the other flows.",
     resolve: () => null,
   }),
-  returnUrl: t.expose("returnUrl", { type: "URL", nullable: true, description: "Where the browser is sent at the end; null: our own page says how it went." }),
+  returnUrl: t.expose("returnUrl", {
+    type: "URL",
+    nullable: true,
+    description: "Where the browser is sent at the end; null: our own page says how it went.",
+  }),
   requestedScopes: t.exposeStringList("requestedScopes", { description: "What the provider is asked for." }),
   credential: t.field({
     type: CredentialType,
@@ -106,7 +155,8 @@ builder.prismaObjectFields(ConnectionRequestType, (t) => ({
     description:
       "Null until ACTIVE for a new connection; set from the start for a re-authorization, whose credential changes only if this request becomes ACTIVE.",
     select: (_args, _context, nested) => ({ credential: nested(true) }),
-    resolve: (row, _args, { caller }) => shownCredential(row as unknown as ConnectionRequest & { credential: Credential | null }, caller.now),
+    resolve: (row, _args, { caller }) =>
+      shownCredential(row as unknown as ConnectionRequest & { credential: Credential | null }, caller.now),
   }),
   failure: t.field({
     type: ConnectionFailureType,
@@ -170,12 +220,16 @@ builder.queryFields((t) => ({
     },
     complexity: { field: 1, multiplier: 1 },
     resolve: async (query, _root, { id, waitSeconds }, context) => {
-      if (waitSeconds != null && (waitSeconds < 0 || waitSeconds > MAX_WAIT_SECONDS)) throw badRequest(`\`waitSeconds\` must be from 0 to ${MAX_WAIT_SECONDS}.`);
+      if (waitSeconds != null && (waitSeconds < 0 || waitSeconds > MAX_WAIT_SECONDS))
+        throw badRequest(`\`waitSeconds\` must be from 0 to ${MAX_WAIT_SECONDS}.`);
       assertMay(context, "CREDENTIAL_READ");
       if (waitSeconds) return awaitRequest(context, id, waitSeconds);
       const uuid = decodeId("ConnectionRequest", id);
       if (!uuid) return null;
-      return context.services.database.prisma.connectionRequest.findFirst({ ...query, where: { AND: [visibleRequests(context), { id: uuid }] } });
+      return context.services.database.prisma.connectionRequest.findFirst({
+        ...query,
+        where: { AND: [visibleRequests(context), { id: uuid }] },
+      });
     },
   }),
 }));

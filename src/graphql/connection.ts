@@ -4,8 +4,18 @@
  */
 import { queryFromInfo } from "@pothos/plugin-prisma";
 import type { GraphQLResolveInfo } from "graphql";
-import { type GraphQLContext, batch } from "./context.ts";
-import { type CursorValue, decodeCursor, encodeCursor, following, type Order, type OrderKey, orderKeys, reversed, toPrismaOrder } from "./cursors.ts";
+import { batch, type GraphQLContext } from "./context.ts";
+import {
+  type CursorValue,
+  decodeCursor,
+  encodeCursor,
+  following,
+  type Order,
+  type OrderKey,
+  orderKeys,
+  reversed,
+  toPrismaOrder,
+} from "./cursors.ts";
 import { badRequest } from "./errors.ts";
 
 export interface PageArgs {
@@ -44,7 +54,9 @@ export function pageSize(args: PageArgs): number {
   if (first != null && last != null) throw badRequest("Give `first` or `last`, not both.");
   const size = first ?? last ?? DEFAULT_PAGE;
   if (size >= 0 && size <= MAX_PAGE) return size;
-  throw badRequest(`\`${first != null ? "first" : "last"}\` must be from 0 to ${MAX_PAGE}; page on with \`after\` and \`pageInfo.endCursor\`.`);
+  throw badRequest(
+    `\`${first != null ? "first" : "last"}\` must be from 0 to ${MAX_PAGE}; page on with \`after\` and \`pageInfo.endCursor\`.`,
+  );
 }
 
 /** For a field that is a connection: what it costs before anything runs. */
@@ -167,7 +179,12 @@ export function childPage<Row extends object>(
     const found = await children.counts(parents);
     return parents.map((id) => found.get(id) ?? 0);
   });
-  return lazyPage(() => rows.load(parent), plan, args, () => counts.load(parent));
+  return lazyPage(
+    () => rows.load(parent),
+    plan,
+    args,
+    () => counts.load(parent),
+  );
 }
 
 /** The same for every object of a list: the field's place in the answer without list positions. */

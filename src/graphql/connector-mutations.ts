@@ -1,16 +1,20 @@
-import { createConnector, deleteConnector, updateConnector } from "../domain/connector-change.ts";
 import type { ConnectorView } from "../domain/connector.ts";
+import { createConnector, deleteConnector, updateConnector } from "../domain/connector-change.ts";
 import { InUseError, ProviderError } from "../lib/errors.ts";
 import { builder, enumType } from "./builder.ts";
 import { mutation } from "./mutation.ts";
 import { ConnectorType } from "./refs.ts";
 
-const TokenAuthMethodEnum = enumType("TokenAuthMethod", "How the client authenticates at the token endpoint (RFC 6749 section 2.3, RFC 7523).", {
-  CLIENT_SECRET_BASIC: "Id and secret in the Authorization header.",
-  CLIENT_SECRET_POST: "Id and secret in the body.",
-  PRIVATE_KEY_JWT: "A signed assertion.",
-  NONE: "A public client without a secret.",
-});
+const TokenAuthMethodEnum = enumType(
+  "TokenAuthMethod",
+  "How the client authenticates at the token endpoint (RFC 6749 section 2.3, RFC 7523).",
+  {
+    CLIENT_SECRET_BASIC: "Id and secret in the Authorization header.",
+    CLIENT_SECRET_POST: "Id and secret in the body.",
+    PRIVATE_KEY_JWT: "A signed assertion.",
+    NONE: "A public client without a secret.",
+  },
+);
 
 const TokenBodyFormatEnum = enumType("TokenBodyFormat", "How the token endpoint wants its parameters.", {
   FORM: "As application/x-www-form-urlencoded, as the standard says.",
@@ -30,7 +34,10 @@ const OAuth2SchemeInput = builder.inputType("OAuth2SchemeInput", {
     authorizationUrl: t.field({ type: "URL", description: "Authorization endpoint (RFC 6749 section 3.1)." }),
     tokenUrl: t.field({ type: "URL", description: "Token endpoint (RFC 6749 section 3.2)." }),
     refreshUrl: t.field({ type: "URL", description: "Where tokens are refreshed; absent: at `tokenUrl`." }),
-    revocationUrl: t.field({ type: "URL", description: "Revocation endpoint (RFC 7009); absent: tokens cannot be revoked at the provider." }),
+    revocationUrl: t.field({
+      type: "URL",
+      description: "Revocation endpoint (RFC 7009); absent: tokens cannot be revoked at the provider.",
+    }),
     userinfoUrl: t.field({ type: "URL", description: "Tells whose account it is: a GET with the access token." }),
     accountIdPath: t.string({ description: "Where in the user-info (or token) answer the account's id is, dotted." }),
     jwksUri: t.field({ type: "URL", description: "Keys that ID tokens are signed with (RFC 7517)." }),
@@ -38,7 +45,10 @@ const OAuth2SchemeInput = builder.inputType("OAuth2SchemeInput", {
     scope: t.string({ description: "One string, space- or comma-separated, or a list in `scopes`." }),
     scopes: t.stringList({ description: "Scopes to ask for by default." }),
     scopeSeparator: t.string({ description: "What stands between scopes; default: a space." }),
-    tokenAuthMethod: t.field({ type: TokenAuthMethodEnum, description: "Absent: what discovery says, else CLIENT_SECRET_BASIC." }),
+    tokenAuthMethod: t.field({
+      type: TokenAuthMethodEnum,
+      description: "Absent: what discovery says, else CLIENT_SECRET_BASIC.",
+    }),
     tokenBodyFormat: t.field({ type: TokenBodyFormatEnum, description: "Absent: FORM." }),
     pkce: t.boolean({ description: "False only where the provider breaks on PKCE (RFC 7636); default true." }),
     authorizationParameters: t.field({ type: "JSON", description: "Added to the authorization URL: an object of strings." }),
@@ -105,7 +115,9 @@ const VerificationInput = builder.inputType("VerificationInput", {
 const connectorPayload = (name: string) =>
   builder.objectRef<{ connector: ConnectorView }>(name).implement({
     description: "The connector as it now is.",
-    fields: (t) => ({ connector: t.field({ type: ConnectorType, description: "The connector.", resolve: ({ connector }) => connector }) }),
+    fields: (t) => ({
+      connector: t.field({ type: ConnectorType, description: "The connector.", resolve: ({ connector }) => connector }),
+    }),
   });
 
 mutation("createConnector", {
@@ -113,7 +125,10 @@ mutation("createConnector", {
   input: builder.inputType("CreateConnectorInput", {
     description: "A connector of the project's own.",
     fields: (t) => ({
-      slug: t.string({ required: true, description: "Its name in inputs, ^[a-z][a-z0-9-]{1,40}$; never that of a built-in one; stays for ever." }),
+      slug: t.string({
+        required: true,
+        description: "Its name in inputs, ^[a-z][a-z0-9-]{1,40}$; never that of a built-in one; stays for ever.",
+      }),
       name: t.string({ required: true, description: "For people; 1 to 200 characters." }),
       description: t.string({ description: "What it is; at most 2,000 characters." }),
       logoUrl: t.field({ type: "URL", description: "An image; absent: the initials are drawn." }),
@@ -152,7 +167,8 @@ mutation("updateConnector", {
 });
 
 mutation("deleteConnector", {
-  description: "Deletes a connector of the project's own. InUseError until `confirm: true` where it has auth configs or credentials, which go with it.",
+  description:
+    "Deletes a connector of the project's own. InUseError until `confirm: true` where it has auth configs or credentials, which go with it.",
   input: builder.inputType("DeleteConnectorInput", {
     description: "Which connector to delete.",
     fields: (t) => ({

@@ -39,7 +39,10 @@ const FieldOptionType = builder.objectRef<FieldOption>("FieldOption").implement(
   fields: (t) => ({
     value: t.exposeString("value", { description: "What is sent." }),
     label: t.exposeString("label", { description: "What is shown." }),
-    description: t.exposeString("description", { nullable: true, description: "What choosing it means; null: the label says it." }),
+    description: t.exposeString("description", {
+      nullable: true,
+      description: "What choosing it means; null: the label says it.",
+    }),
   }),
 });
 
@@ -57,18 +60,38 @@ export const FieldSpecType = builder.objectRef<FieldDefinition>("FieldSpec").imp
     name: t.exposeString("name", { description: "Key of the value in `fields` or `parameters`." }),
     label: t.exposeString("label", { description: "What to show beside the field." }),
     description: t.exposeString("description", { nullable: true, description: "What to say below the field; null: nothing." }),
-    helpUrl: t.expose("helpUrl", { type: "URL", nullable: true, description: "Where to read how to find the value; null: nowhere." }),
+    helpUrl: t.expose("helpUrl", {
+      type: "URL",
+      nullable: true,
+      description: "Where to read how to find the value; null: nowhere.",
+    }),
     type: t.field({ type: FieldTypeEnum, description: "What the field holds.", resolve: ({ type }) => type }),
     required: t.boolean({
       description: "Whether a value is needed, while the field is shown.",
       resolve: (field) => field.required === true && field.default === undefined,
     }),
     secret: t.boolean({ description: "True: mask it, and never show it again.", resolve: ({ secret }) => secret === true }),
-    default: t.field({ type: "JSON", nullable: true, description: "What counts where nothing is entered; null: nothing does.", resolve: (field) => field.default }),
+    default: t.field({
+      type: "JSON",
+      nullable: true,
+      description: "What counts where nothing is entered; null: nothing does.",
+      resolve: (field) => field.default,
+    }),
     example: t.exposeString("example", { nullable: true, description: "How a value looks; null: no example." }),
-    options: t.field({ type: [FieldOptionType], nullable: true, description: "The choices of an ENUM field; else null.", resolve: ({ options }) => options }),
-    pattern: t.exposeString("pattern", { nullable: true, description: "Regular expression (ECMA-262, anchored) that the value matches; null: any." }),
-    patternMessage: t.exposeString("patternMessage", { nullable: true, description: "What to say when the pattern does not match." }),
+    options: t.field({
+      type: [FieldOptionType],
+      nullable: true,
+      description: "The choices of an ENUM field; else null.",
+      resolve: ({ options }) => options,
+    }),
+    pattern: t.exposeString("pattern", {
+      nullable: true,
+      description: "Regular expression (ECMA-262, anchored) that the value matches; null: any.",
+    }),
+    patternMessage: t.exposeString("patternMessage", {
+      nullable: true,
+      description: "What to say when the pattern does not match.",
+    }),
     minLength: t.exposeInt("minLength", { nullable: true, description: "Fewest characters; null: no limit." }),
     maxLength: t.exposeInt("maxLength", { nullable: true, description: "Most characters; null: the general limit." }),
     min: t.exposeFloat("min", { nullable: true, description: "Smallest number; null: no limit." }),
@@ -89,7 +112,10 @@ const ScopeSpecType = builder.objectRef<ScopeDefinition>("ScopeSpec").implement(
   fields: (t) => ({
     name: t.exposeString("name", { description: "As the provider writes it." }),
     description: t.exposeString("description", { nullable: true, description: "What it allows; null: the name says it." }),
-    default: t.boolean({ description: "Asked for where the AuthConfig names no scopes.", resolve: (scope) => scope.default === true }),
+    default: t.boolean({
+      description: "Asked for where the AuthConfig names no scopes.",
+      resolve: (scope) => scope.default === true,
+    }),
     sensitive: t.boolean({
       description: "The provider reviews apps that ask for it, or it opens far more than one account's everyday data.",
       resolve: (scope) => scope.sensitive === true,
@@ -104,12 +130,20 @@ export interface SchemeView {
 }
 
 export const ConnectorSchemeType = builder.objectRef<SchemeView>("ConnectorScheme").implement({
-  description: "One way to authenticate with a connector: everything a client needs to draw the form, and the server to check it.",
+  description:
+    "One way to authenticate with a connector: everything a client needs to draw the form, and the server to check it.",
   fields: (t) => ({
-    key: t.string({ description: "Unique within the connector; usually the type in lower case.", resolve: ({ scheme }) => scheme.key }),
+    key: t.string({
+      description: "Unique within the connector; usually the type in lower case.",
+      resolve: ({ scheme }) => scheme.key,
+    }),
     type: t.field({ type: SchemeTypeEnum, description: "The kind of authentication.", resolve: ({ scheme }) => scheme.type }),
     name: t.string({ description: "For people.", resolve: ({ scheme }) => scheme.name }),
-    description: t.string({ nullable: true, description: "When to choose it; null: nothing to say.", resolve: ({ scheme }) => scheme.description }),
+    description: t.string({
+      nullable: true,
+      description: "When to choose it; null: nothing to say.",
+      resolve: ({ scheme }) => scheme.description,
+    }),
     authConfigFields: t.field({
       type: [FieldSpecType],
       description: "What the project supplies once, on the AuthConfig, as typed fields.",
@@ -130,7 +164,11 @@ export const ConnectorSchemeType = builder.objectRef<SchemeView>("ConnectorSchem
       description: "The same as JSON Schema 2020-12 with UI hints under `x-ui`.",
       resolve: ({ scheme }) => fieldsToJsonSchema(fieldsFor(scheme, "credential")),
     }),
-    scopes: t.field({ type: [ScopeSpecType], description: "The scopes that are known; others can be asked for, too.", resolve: ({ scheme }) => scheme.scopes }),
+    scopes: t.field({
+      type: [ScopeSpecType],
+      description: "The scopes that are known; others can be asked for, too.",
+      resolve: ({ scheme }) => scheme.scopes,
+    }),
     testable: t.boolean({
       description: "True where a test really calls the third party.",
       resolve: ({ connector }) => connector.api?.verification !== undefined,

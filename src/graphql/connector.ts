@@ -1,12 +1,27 @@
 import type { AuthConfig, Credential } from "../db/generated/client.ts";
 import { authConfigOrder, visibleAuthConfigs } from "../domain/auth-config.ts";
-import { connectorCategories, connectorPage, type ConnectorView, managedAppOf, redirectUri, visibleConnector } from "../domain/connector.ts";
+import {
+  type ConnectorView,
+  connectorCategories,
+  connectorPage,
+  managedAppOf,
+  redirectUri,
+  visibleConnector,
+} from "../domain/connector.ts";
 import { credentialOrder, visibleCredentials } from "../domain/credential.ts";
 import { builder, enumType } from "./builder.ts";
 import { childPage, nodeQuery, pageCost, pageSize } from "./connection.ts";
 import { ConnectorSchemeType, SchemeTypeEnum } from "./connector-scheme.ts";
 import { orderInput } from "./filters.ts";
-import { AuthConfigConnection, AuthConfigType, ConnectorConnection, ConnectorType, CredentialConnection, CredentialType, NodeInterface } from "./refs.ts";
+import {
+  AuthConfigConnection,
+  AuthConfigType,
+  ConnectorConnection,
+  ConnectorType,
+  CredentialConnection,
+  CredentialType,
+  NodeInterface,
+} from "./refs.ts";
 import { childrenBySlug } from "./rows.ts";
 
 export const ConnectorKindEnum = enumType("ConnectorKind", "What a connector stands for. CUSTOM: defined by this project.", {
@@ -38,9 +53,12 @@ ConnectorType.implement({
       nullable: true,
       description:
         "What to register at the provider before there is a client id; the same for every config of this connector. Null where no scheme has a redirect.",
-      resolve: (connector, _args, context) => (connector.schemes.some(({ type }) => type === "OAUTH2") ? redirectUri(context, connector) : null),
+      resolve: (connector, _args, context) =>
+        connector.schemes.some(({ type }) => type === "OAUTH2") ? redirectUri(context, connector) : null,
     }),
-    setupGuide: t.exposeStringList("setupGuide", { description: "How to obtain this provider's client id and secret, step by step." }),
+    setupGuide: t.exposeStringList("setupGuide", {
+      description: "How to obtain this provider's client id and secret, step by step.",
+    }),
     schemes: t.field({
       type: [ConnectorSchemeType],
       description: "The ways to authenticate, the recommended one first.",
@@ -77,7 +95,8 @@ ConnectorType.implement({
     viewerCredentials: t.connection(
       {
         type: CredentialType,
-        description: "A session: its user's credentials with this connector; one SQL statement for a whole page of connectors. Empty for an API key.",
+        description:
+          "A session: its user's credentials with this connector; one SQL statement for a whole page of connectors. Empty for an API key.",
         complexity: pageCost,
         resolve: (connector, args, context, info) => {
           // An API key has no user: no row has that id.
@@ -98,14 +117,16 @@ ConnectorType.implement({
   }),
 });
 
-const ConnectorCategoryType = builder.objectRef<{ slug: string; name: string; connectorCount: number }>("ConnectorCategory").implement({
-  description: "A shelf of the catalogue.",
-  fields: (t) => ({
-    slug: t.exposeString("slug", { description: "Its name in filters." }),
-    name: t.exposeString("name", { description: "For people." }),
-    connectorCount: t.exposeInt("connectorCount", { description: "How many connectors of it the caller sees." }),
-  }),
-});
+const ConnectorCategoryType = builder
+  .objectRef<{ slug: string; name: string; connectorCount: number }>("ConnectorCategory")
+  .implement({
+    description: "A shelf of the catalogue.",
+    fields: (t) => ({
+      slug: t.exposeString("slug", { description: "Its name in filters." }),
+      name: t.exposeString("name", { description: "For people." }),
+      connectorCount: t.exposeInt("connectorCount", { description: "How many connectors of it the caller sees." }),
+    }),
+  });
 
 const ConnectorFilterInput = builder.inputType("ConnectorFilter", {
   description: "What must hold of a connector; absent or null: anything.",
@@ -129,7 +150,11 @@ const ConnectorOrderInput = orderInput(
 
 /** The domain's page of a list in memory, as connections want it. */
 function listPage(page: Awaited<ReturnType<typeof connectorPage>>) {
-  return { edges: page.edges as { node: ConnectorView; cursor: string }[], pageInfo: page.pageInfo, totalCount: () => Promise.resolve(page.totalCount) };
+  return {
+    edges: page.edges as { node: ConnectorView; cursor: string }[],
+    pageInfo: page.pageInfo,
+    totalCount: () => Promise.resolve(page.totalCount),
+  };
 }
 
 builder.queryFields((t) => ({
@@ -137,7 +162,8 @@ builder.queryFields((t) => ({
     {
       type: ConnectorType,
       nullable: true,
-      description: "The connectors that there are, built in and the project's own. Default order: by name; with `search`, best match first.",
+      description:
+        "The connectors that there are, built in and the project's own. Default order: by name; with `search`, best match first.",
       args: {
         filter: t.arg({ type: ConnectorFilterInput, description: "Which connectors; absent: all." }),
         orderBy: t.arg({ type: ConnectorOrderInput, description: "Absent: by name, or relevance with `search`." }),

@@ -1,8 +1,8 @@
 import DataLoader from "dataloader";
-import { connectable, type ConnectorView, connectorsBySlug } from "../domain/connector.ts";
+import type { Caller } from "../domain/caller.ts";
+import { type ConnectorView, connectable, connectorsBySlug } from "../domain/connector.ts";
 import type { Context, Services } from "../domain/services.ts";
 import { BUILT_IN_CONNECTOR_PREFIX } from "../lib/ids.ts";
-import type { Caller } from "../domain/caller.ts";
 
 /** Batches of one request: what a page's rows have in common is read once. */
 export interface Loaders {
@@ -52,7 +52,9 @@ function createLoaders(context: GraphQLContext): Loaders {
   let own: Loaders["own"] | undefined;
   return {
     get connectable() {
-      connectableOnes ??= new DataLoader((views: readonly ConnectorView[]) => connectable(context, views), { cacheKeyFn: ({ slug }) => slug });
+      connectableOnes ??= new DataLoader((views: readonly ConnectorView[]) => connectable(context, views), {
+        cacheKeyFn: ({ slug }) => slug,
+      });
       return connectableOnes;
     },
     get connectors() {

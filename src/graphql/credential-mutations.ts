@@ -1,9 +1,9 @@
 import type { Credential } from "../db/generated/client.ts";
 import { setCredentialEnabled, updateCredential } from "../domain/credential.ts";
 import { refreshCredential } from "../domain/refresh-credential.ts";
-import { revealCredential, type RevealedCredential } from "../domain/reveal-credential.ts";
-import { revokeCredential, type RevokedToken } from "../domain/revoke-credential.ts";
-import { testCredential, type TestResult } from "../domain/test-credential.ts";
+import { type RevealedCredential, revealCredential } from "../domain/reveal-credential.ts";
+import { type RevokedToken, revokeCredential } from "../domain/revoke-credential.ts";
+import { type TestResult, testCredential } from "../domain/test-credential.ts";
 import { CredentialNotUsableError, ProviderError } from "../lib/errors.ts";
 import { builder, enumType } from "./builder.ts";
 import { mutation } from "./mutation.ts";
@@ -34,7 +34,9 @@ const TestResultType = builder.objectRef<TestResult>("TestResult").implement({
     code: t.field({ type: TestCodeEnum, description: "For a program: how it ended.", resolve: ({ code }) => code }),
     message: t.exposeString("message", { description: "For a person: how it ended, in a sentence." }),
     remedy: t.exposeString("remedy", { nullable: true, description: "For a person: what to do; null: nothing." }),
-    latencyMs: t.exposeInt("latencyMs", { description: "How long the third party took, in milliseconds; 0 where it was not called." }),
+    latencyMs: t.exposeInt("latencyMs", {
+      description: "How long the third party took, in milliseconds; 0 where it was not called.",
+    }),
     at: t.expose("at", { type: "DateTime", description: "When." }),
   }),
 });
@@ -59,18 +61,39 @@ const RevealedCredentialType = builder.objectRef<RevealedCredential>("RevealedCr
   description: "Only for API keys with the permission; each call is one audit event.",
   fields: (t) => ({
     accessToken: t.exposeString("accessToken", { nullable: true, description: "OAuth and bearer schemes." }),
-    tokenType: t.exposeString("tokenType", { nullable: true, description: "As the provider named it, usually `Bearer`; null for schemes without tokens." }),
-    fields: t.field({ type: "JSON", description: "The secret fields by their FieldSpec name.", resolve: (revealed) => revealed.fields }),
-    headers: t.field({ type: "JSON", description: "Ready to send: what the connector's scheme makes of it, name to value.", resolve: (revealed) => revealed.headers }),
-    query: t.field({ type: "JSON", description: "Query parameters to send, name to value; mostly empty.", resolve: (revealed) => revealed.query }),
-    expiresAt: t.expose("expiresAt", { type: "DateTime", nullable: true, description: "When the access token runs out; null: it does not, or the provider did not say." }),
+    tokenType: t.exposeString("tokenType", {
+      nullable: true,
+      description: "As the provider named it, usually `Bearer`; null for schemes without tokens.",
+    }),
+    fields: t.field({
+      type: "JSON",
+      description: "The secret fields by their FieldSpec name.",
+      resolve: (revealed) => revealed.fields,
+    }),
+    headers: t.field({
+      type: "JSON",
+      description: "Ready to send: what the connector's scheme makes of it, name to value.",
+      resolve: (revealed) => revealed.headers,
+    }),
+    query: t.field({
+      type: "JSON",
+      description: "Query parameters to send, name to value; mostly empty.",
+      resolve: (revealed) => revealed.query,
+    }),
+    expiresAt: t.expose("expiresAt", {
+      type: "DateTime",
+      nullable: true,
+      description: "When the access token runs out; null: it does not, or the provider did not say.",
+    }),
   }),
 });
 
 const credentialPayload = (name: string) =>
   builder.objectRef<{ credential: Credential }>(name).implement({
     description: "The credential as it now is.",
-    fields: (t) => ({ credential: t.field({ type: CredentialType, description: "The credential.", resolve: ({ credential }) => credential }) }),
+    fields: (t) => ({
+      credential: t.field({ type: CredentialType, description: "The credential.", resolve: ({ credential }) => credential }),
+    }),
   });
 
 const idInput = (name: string, description: string) =>
@@ -84,7 +107,10 @@ mutation("updateCredential", {
       id: t.id({ required: true, description: "`cred_…`" }),
       version: t.int({ description: "As read: where it has moved on, nothing is changed and the answer is STALE_VERSION." }),
       label: t.string({ description: "For this account; at most 200 characters." }),
-      fields: t.field({ type: "JSON", description: "New values of static schemes; an OAuth credential has none: use reauthorizeCredential." }),
+      fields: t.field({
+        type: "JSON",
+        description: "New values of static schemes; an OAuth credential has none: use reauthorizeCredential.",
+      }),
       test: t.boolean({ description: "True: call the third party first and save nothing where that fails." }),
     }),
   }),
@@ -94,7 +120,8 @@ mutation("updateCredential", {
 });
 
 mutation("refreshCredential", {
-  description: "Obtains new tokens now, whether or not it is time. What the provider refuses for good makes the credential INVALID.",
+  description:
+    "Obtains new tokens now, whether or not it is time. What the provider refuses for good makes the credential INVALID.",
   input: idInput("RefreshCredentialInput", "Which credential to refresh."),
   payload: credentialPayload("RefreshCredentialPayload"),
   errors: [CredentialNotUsableError, ProviderError],
@@ -107,7 +134,11 @@ mutation("testCredential", {
   payload: builder.objectRef<{ credential: Credential; result: TestResult }>("TestCredentialPayload").implement({
     description: "How the test ended; a failed test is an answer, no error.",
     fields: (t) => ({
-      credential: t.field({ type: CredentialType, description: "The credential as it now is.", resolve: ({ credential }) => credential }),
+      credential: t.field({
+        type: CredentialType,
+        description: "The credential as it now is.",
+        resolve: ({ credential }) => credential,
+      }),
       result: t.field({ type: TestResultType, description: "How it ended.", resolve: ({ result }) => result }),
     }),
   }),
@@ -129,13 +160,22 @@ mutation("setCredentialEnabled", {
 });
 
 mutation("revokeCredential", {
-  description: "What the provider said of each token stands in the payload, and later in the history. The secrets are destroyed; this is final.",
+  description:
+    "What the provider said of each token stands in the payload, and later in the history. The secrets are destroyed; this is final.",
   input: idInput("RevokeCredentialInput", "Which credential to end."),
   payload: builder.objectRef<{ credential: Credential; tokens: RevokedToken[] }>("RevokeCredentialPayload").implement({
     description: "The ended credential, and what the provider said.",
     fields: (t) => ({
-      credential: t.field({ type: CredentialType, description: "The credential, REVOKED.", resolve: ({ credential }) => credential }),
-      tokens: t.field({ type: [TokenRevocationType], description: "One for each token that there was.", resolve: ({ tokens }) => tokens }),
+      credential: t.field({
+        type: CredentialType,
+        description: "The credential, REVOKED.",
+        resolve: ({ credential }) => credential,
+      }),
+      tokens: t.field({
+        type: [TokenRevocationType],
+        description: "One for each token that there was.",
+        resolve: ({ tokens }) => tokens,
+      }),
     }),
   }),
   errors: [ProviderError],

@@ -2,14 +2,30 @@ import type { SchemeType } from "../catalogue/types.ts";
 import type { ConnectionRequest, Credential, CredentialEvent } from "../db/generated/client.ts";
 import { assertMay } from "../domain/caller.ts";
 import { OPEN_STATUSES } from "../domain/connection-request.ts";
-import { credentialOrder, type CredentialStatus, credentialStatus, credentialStatusReason, credentialWhere, visibleCredentials } from "../domain/credential.ts";
+import {
+  type CredentialStatus,
+  credentialOrder,
+  credentialStatus,
+  credentialStatusReason,
+  credentialWhere,
+  visibleCredentials,
+} from "../domain/credential.ts";
 import type { CredentialEventKind } from "../domain/credential-event.ts";
 import { decodeId, encodeId } from "../lib/ids.ts";
 import { builder, enumType } from "./builder.ts";
 import { childPage, nodeQuery, pageCost, rowPage } from "./connection.ts";
 import { SchemeTypeEnum } from "./connector-scheme.ts";
 import { CredentialFilterInput, orderInput } from "./filters.ts";
-import { AuthConfigType, ConnectionRequestType, ConnectorType, CredentialConnection, CredentialEventConnection, CredentialEventType, CredentialType, UserType } from "./refs.ts";
+import {
+  AuthConfigType,
+  ConnectionRequestType,
+  ConnectorType,
+  CredentialConnection,
+  CredentialEventConnection,
+  CredentialEventType,
+  CredentialType,
+  UserType,
+} from "./refs.ts";
 import { childrenOf } from "./rows.ts";
 import { CredentialStatusEnum } from "./statuses.ts";
 
@@ -30,17 +46,30 @@ const CredentialEventKindEnum = enumType("CredentialEventKind", "What happened t
 builder.prismaObjectFields(CredentialEventType, (t) => ({
   sequence: t.exposeInt("sequence", { description: "Counts from 1 for each credential." }),
   at: t.expose("at", { type: "DateTime", description: "When." }),
-  kind: t.field({ type: CredentialEventKindEnum, description: "What happened.", resolve: ({ kind }) => kind as CredentialEventKind }),
-  status: t.field({ type: CredentialStatusEnum, description: "The status after it.", resolve: ({ status }) => status as CredentialStatus }),
+  kind: t.field({
+    type: CredentialEventKindEnum,
+    description: "What happened.",
+    resolve: ({ kind }) => kind as CredentialEventKind,
+  }),
+  status: t.field({
+    type: CredentialStatusEnum,
+    description: "The status after it.",
+    resolve: ({ status }) => status as CredentialStatus,
+  }),
   message: t.exposeString("message", { description: "For a person: what happened, in a sentence." }),
-  providerCode: t.exposeString("providerCode", { nullable: true, description: "The provider's own error code; null: none. Inert text." }),
+  providerCode: t.exposeString("providerCode", {
+    nullable: true,
+    description: "The provider's own error code; null: none. Inert text.",
+  }),
 }));
 
 const ScopeGrantType = builder.objectRef<Credential>("ScopeGrant").implement({
   description: "What was asked for and what was given.",
   fields: (t) => ({
     requested: t.exposeStringList("requestedScopes", { description: "What the provider was asked for." }),
-    granted: t.exposeStringList("grantedScopes", { description: "What it granted; where it does not say, what was requested (RFC 6749 section 5.1)." }),
+    granted: t.exposeStringList("grantedScopes", {
+      description: "What it granted; where it does not say, what was requested (RFC 6749 section 5.1).",
+    }),
     missing: t.stringList({
       description: "Requested and not granted: what needs them will be refused.",
       resolve: (row) => row.requestedScopes.filter((scope) => !row.grantedScopes.includes(scope)),
@@ -54,13 +83,21 @@ const ProviderAccountType = builder.objectRef<Credential>("ProviderAccount").imp
     id: t.string({ description: "The provider's own id of the account.", resolve: ({ accountId }) => accountId ?? "" }),
     name: t.exposeString("accountName", { nullable: true, description: "As the provider shows it; null: not told." }),
     email: t.exposeString("accountEmail", { nullable: true, description: "As the provider tells it; null: not told." }),
-    avatarUrl: t.expose("accountAvatarUrl", { type: "URL", nullable: true, description: "A picture, at the provider; null: not told." }),
+    avatarUrl: t.expose("accountAvatarUrl", {
+      type: "URL",
+      nullable: true,
+      description: "A picture, at the provider; null: not told.",
+    }),
   }),
 });
 
 builder.prismaObjectFields(CredentialType, (t) => ({
   id: t.id({ description: "`cred_…`", resolve: ({ id }) => encodeId("Credential", id) }),
-  status: t.field({ type: CredentialStatusEnum, description: "Whether it works.", resolve: (row, _args, { caller }) => credentialStatus(row, caller.now) }),
+  status: t.field({
+    type: CredentialStatusEnum,
+    description: "Whether it works.",
+    resolve: (row, _args, { caller }) => credentialStatus(row, caller.now),
+  }),
   statusReason: t.string({
     nullable: true,
     description: "Why the status is not ACTIVE, and what to do; null where it is.",
@@ -69,9 +106,17 @@ builder.prismaObjectFields(CredentialType, (t) => ({
   enabled: t.exposeBoolean("enabled", {
     description: "False: switched off by choice. The status then is DISABLED, and on enabling what it truly is.",
   }),
-  scheme: t.field({ type: SchemeTypeEnum, description: "How it authenticates.", resolve: ({ schemeType }) => schemeType as SchemeType }),
+  scheme: t.field({
+    type: SchemeTypeEnum,
+    description: "How it authenticates.",
+    resolve: ({ schemeType }) => schemeType as SchemeType,
+  }),
   user: t.relation("user", { type: UserType, nullable: true, description: "Null: the project's own." }),
-  connector: t.field({ type: ConnectorType, description: "What it is an account of.", resolve: (row, _args, { loaders }) => loaders.connectors.load(row.connectorSlug) }),
+  connector: t.field({
+    type: ConnectorType,
+    description: "What it is an account of.",
+    resolve: (row, _args, { loaders }) => loaders.connectors.load(row.connectorSlug),
+  }),
   authConfig: t.relation("authConfig", { type: AuthConfigType, description: "How it was connected." }),
   label: t.exposeString("label", { nullable: true, description: "For this account, where one user has several; null: none." }),
   account: t.field({
@@ -81,11 +126,27 @@ builder.prismaObjectFields(CredentialType, (t) => ({
     resolve: (row) => (row.accountId === null ? null : row),
   }),
   scopes: t.field({ type: ScopeGrantType, description: "What it may be used for.", resolve: (row) => row }),
-  accessTokenExpiresAt: t.expose("accessTokenExpiresAt", { type: "DateTime", nullable: true, description: "When the present access token runs out; null: it does not, or the provider did not say." }),
+  accessTokenExpiresAt: t.expose("accessTokenExpiresAt", {
+    type: "DateTime",
+    nullable: true,
+    description: "When the present access token runs out; null: it does not, or the provider did not say.",
+  }),
   canRefresh: t.exposeBoolean("canRefresh", { description: "True where new access tokens can be obtained without the user." }),
-  lastRefreshedAt: t.expose("lastRefreshedAt", { type: "DateTime", nullable: true, description: "When tokens were last renewed; null: never." }),
-  lastUsedAt: t.expose("lastUsedAt", { type: "DateTime", nullable: true, description: "When it was last used or revealed; null: never." }),
-  lastTestedAt: t.expose("lastTestedAt", { type: "DateTime", nullable: true, description: "When it was last tested; null: never." }),
+  lastRefreshedAt: t.expose("lastRefreshedAt", {
+    type: "DateTime",
+    nullable: true,
+    description: "When tokens were last renewed; null: never.",
+  }),
+  lastUsedAt: t.expose("lastUsedAt", {
+    type: "DateTime",
+    nullable: true,
+    description: "When it was last used or revealed; null: never.",
+  }),
+  lastTestedAt: t.expose("lastTestedAt", {
+    type: "DateTime",
+    nullable: true,
+    description: "When it was last tested; null: never.",
+  }),
   openRequest: t.field({
     type: ConnectionRequestType,
     nullable: true,
@@ -169,7 +230,10 @@ builder.queryFields((t) => ({
       assertMay(context, "CREDENTIAL_READ");
       const uuid = decodeId("Credential", id);
       if (!uuid) return null;
-      return context.services.database.prisma.credential.findFirst({ ...query, where: { AND: [visibleCredentials(context), { id: uuid }] } });
+      return context.services.database.prisma.credential.findFirst({
+        ...query,
+        where: { AND: [visibleCredentials(context), { id: uuid }] },
+      });
     },
   }),
 }));

@@ -71,7 +71,13 @@ function read(schema: GraphQLSchema, source: string, introspection: boolean): En
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error;
     const tooLong = error.message.includes("tokens. Parsing aborted.");
-    return { errors: [tooLong ? tooComplex(`The document has more than ${LIMITS.tokens} tokens. Split it into several requests.`) : withCode(error)] };
+    return {
+      errors: [
+        tooLong
+          ? tooComplex(`The document has more than ${LIMITS.tokens} tokens. Split it into several requests.`)
+          : withCode(error),
+      ],
+    };
   }
   const shape = checkShape(document);
   if (shape) return { errors: [shape] };
@@ -96,7 +102,14 @@ function choose(
   let chosen = operations.get(name);
   if (!chosen) {
     const operation = getOperationAST(document, name);
-    if (!operation) return { errors: [badRequest(name ? `The document has no operation “${name}”.` : "Name one of the document's operations in `operationName`.")] };
+    if (!operation)
+      return {
+        errors: [
+          badRequest(
+            name ? `The document has no operation “${name}”.` : "Name one of the document's operations in `operationName`.",
+          ),
+        ],
+      };
     chosen = { prepared: { document, operation }, cost: costCheck(schema, document, operation) };
     operations.set(name, chosen);
   }

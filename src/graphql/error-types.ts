@@ -1,3 +1,4 @@
+import type { InputIssue } from "../lib/errors.ts";
 import {
   ConflictError,
   CredentialNotUsableError,
@@ -6,9 +7,8 @@ import {
   InvalidInputError,
   NotFoundError,
   ProviderError,
-  UserError,
+  type UserError,
 } from "../lib/errors.ts";
-import type { InputIssue } from "../lib/errors.ts";
 import { builder, enumType } from "./builder.ts";
 import { ImpactType } from "./impact.ts";
 import { CredentialType } from "./refs.ts";
@@ -39,7 +39,11 @@ const UserErrorInterface = builder.interfaceRef<UserError>("UserError").implemen
     message: t.exposeString("message", {
       description: "For a person: what went wrong and what to do about it, in one or two sentences.",
     }),
-    code: t.field({ type: ErrorCodeEnum, description: "For a program: what kind of failure it is.", resolve: (error) => error.code }),
+    code: t.field({
+      type: ErrorCodeEnum,
+      description: "For a program: what kind of failure it is.",
+      resolve: (error) => error.code,
+    }),
   }),
 });
 
@@ -59,7 +63,8 @@ const InputIssueType = builder.objectRef<InputIssue>("InputIssue").implement({
   description: "One thing that is wrong with an input.",
   fields: (t) => ({
     path: t.exposeStringList("path", {
-      description: '`path` from the input\'s root (`["fields", "subdomain"]`, list indexes as decimal strings); empty for the whole.',
+      description:
+        '`path` from the input\'s root (`["fields", "subdomain"]`, list indexes as decimal strings); empty for the whole.',
     }),
     message: t.exposeString("message", { description: "For a person: what is wrong with the field and what to enter." }),
     code: t.field({ type: InputIssueCodeEnum, description: "For a program: what is wrong.", resolve: (issue) => issue.code }),
@@ -71,7 +76,11 @@ builder.objectType(InvalidInputError, {
   interfaces: [UserErrorInterface],
   description: "The input does not satisfy the schema of what it describes: each issue names the field it is about.",
   fields: (t) => ({
-    issues: t.field({ type: [InputIssueType], description: "One for each fault; never empty.", resolve: (error) => error.issues }),
+    issues: t.field({
+      type: [InputIssueType],
+      description: "One for each fault; never empty.",
+      resolve: (error) => error.issues,
+    }),
   }),
 });
 

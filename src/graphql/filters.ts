@@ -1,6 +1,6 @@
 /** Inputs that several entities' lists share. */
 import type { EnumRef } from "@pothos/core";
-import { builder, enumType } from "./builder.ts";
+import { type BuilderTypes, builder, enumType } from "./builder.ts";
 import { ConnectionStatusEnum, CredentialStatusEnum } from "./statuses.ts";
 import { UserRefInput } from "./user-ref.ts";
 
@@ -10,7 +10,7 @@ const OrderDirectionEnum = enumType("OrderDirection", "Which way a list runs.", 
 });
 
 /** `input XOrder { field direction }`. */
-export function orderInput<Field extends string>(name: string, field: EnumRef<any, Field, Field>) {
+export function orderInput<Field extends string>(name: string, field: EnumRef<BuilderTypes, Field, Field>) {
   return builder.inputType(name, {
     description: "What a list is ordered by. Ties are broken by id, so that pages never overlap.",
     fields: (t) => ({
@@ -23,7 +23,9 @@ export function orderInput<Field extends string>(name: string, field: EnumRef<an
 export const CredentialFilterInput = builder.inputType("CredentialFilter", {
   description: "What must hold of a credential; absent or null: anything.",
   fields: (t) => ({
-    search: t.string({ description: "Part of the label, the account's name or e-mail address, or the connector's slug, whatever the case." }),
+    search: t.string({
+      description: "Part of the label, the account's name or e-mail address, or the connector's slug, whatever the case.",
+    }),
     user: t.field({ type: UserRefInput, description: "Whose account it is." }),
     connectorSlug: t.string({ description: "With this connector." }),
     authConfigId: t.id({ description: "Of this auth config." }),

@@ -8,9 +8,13 @@ import { CredentialConnection, CredentialType } from "./refs.ts";
 export const ImpactType = builder.objectRef<ImpactSummary>("Impact").implement({
   description: "What a change or deletion would touch.",
   fields: (t) => ({
-    activeCredentialCount: t.exposeInt("activeCredentialCount", { description: "Credentials that work now and would be affected." }),
+    activeCredentialCount: t.exposeInt("activeCredentialCount", {
+      description: "Credentials that work now and would be affected.",
+    }),
     userCount: t.exposeInt("userCount", { description: "Users whose credentials these are." }),
-    pendingRequestCount: t.exposeInt("pendingRequestCount", { description: "Connection requests under way that would be cancelled." }),
+    pendingRequestCount: t.exposeInt("pendingRequestCount", {
+      description: "Connection requests under way that would be cancelled.",
+    }),
     credentials: t.connection(
       {
         type: CredentialType,

@@ -55,13 +55,19 @@ export function checkShape(document: DocumentNode): GraphQLError | null {
     if (definition.kind !== Kind.OPERATION_DEFINITION) continue;
     const { depth, aliases, fields } = measure(definition.selectionSet, fragments, known);
     if (depth > LIMITS.depth) return tooComplex(`The query is ${depth} levels deep; at most ${LIMITS.depth} are allowed.`);
-    if (aliases > LIMITS.aliases) return tooComplex(`The query has more than ${LIMITS.aliases} aliases. Split it into several requests.`);
-    if (fields > LIMITS.breadth) return tooComplex(`The query selects more than ${LIMITS.breadth} fields. Split it into several requests.`);
+    if (aliases > LIMITS.aliases)
+      return tooComplex(`The query has more than ${LIMITS.aliases} aliases. Split it into several requests.`);
+    if (fields > LIMITS.breadth)
+      return tooComplex(`The query selects more than ${LIMITS.breadth} fields. Split it into several requests.`);
   }
   return null;
 }
 
-function measure(set: SelectionSetNode, fragments: ReadonlyMap<string, FragmentDefinitionNode>, known: Map<SelectionSetNode, Shape>): Shape {
+function measure(
+  set: SelectionSetNode,
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+  known: Map<SelectionSetNode, Shape>,
+): Shape {
   const measured = known.get(set);
   if (measured) return measured;
   const total: Shape = { depth: 0, aliases: 0, fields: 0 };
@@ -69,7 +75,8 @@ function measure(set: SelectionSetNode, fragments: ReadonlyMap<string, FragmentD
   known.set(set, total);
   for (const selection of set.selections) {
     const isField = selection.kind === Kind.FIELD;
-    const inner = selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value)?.selectionSet : selection.selectionSet;
+    const inner =
+      selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value)?.selectionSet : selection.selectionSet;
     const introspection = isField && selection.name.value.startsWith("__");
     const below = inner && !introspection ? measure(inner, fragments, known) : { depth: 0, aliases: 0, fields: 0 };
     total.depth = Math.max(total.depth, below.depth + (isField ? 1 : 0));
@@ -84,11 +91,16 @@ export type CostCheck = (variables: Record<string, unknown> | null) => GraphQLEr
 
 /** For a validated document. */
 export function costCheck(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode): CostCheck {
-  const definitions = document.definitions.filter((definition) => definition === operation || definition.kind === Kind.FRAGMENT_DEFINITION);
+  const definitions = document.definitions.filter(
+    (definition) => definition === operation || definition.kind === Kind.FRAGMENT_DEFINITION,
+  );
   const whole: DocumentNode = { ...document, definitions };
   if (dependsOnVariables(schema, whole)) return (variables) => judge(schema, whole, variables ?? {});
   // Nothing that counts uses them, so that their values, which are not at hand yet, need not be known.
-  const constant = { ...whole, definitions: definitions.map((node) => (node === operation ? { ...operation, variableDefinitions: [] } : node)) };
+  const constant = {
+    ...whole,
+    definitions: definitions.map((node) => (node === operation ? { ...operation, variableDefinitions: [] } : node)),
+  };
   const verdict = judge(schema, constant, {});
   return () => verdict;
 }
@@ -129,6 +141,10 @@ function dependsOnVariables(schema: GraphQLSchema, document: DocumentNode): bool
 
 function mentionsVariable(value: object): boolean {
   let found = false;
-  visit(value as never, { Variable: () => void (found = true) });
+  visit(value as never, {
+    Variable() {
+      found = true;
+    },
+  });
   return found;
 }

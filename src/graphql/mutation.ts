@@ -1,7 +1,7 @@
 import type { InputRef, ObjectRef } from "@pothos/core";
-import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError, type UserError } from "../lib/errors.ts";
 import { recordDenial } from "../domain/audit.ts";
-import { builder } from "./builder.ts";
+import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError, type UserError } from "../lib/errors.ts";
+import { type BuilderTypes, builder } from "./builder.ts";
 import { forget, type GraphQLContext } from "./context.ts";
 
 type ErrorClass = new (...args: never[]) => UserError;
@@ -18,7 +18,7 @@ export function mutation<Input, Payload extends object>(
   options: {
     description: string;
     input: InputRef<Input>;
-    payload: ObjectRef<never, Payload> | ObjectRef<any, Payload>;
+    payload: ObjectRef<BuilderTypes, Payload>;
     errors?: ErrorClass[];
     run: (context: GraphQLContext, input: Input) => Promise<Payload>;
   },
@@ -26,10 +26,16 @@ export function mutation<Input, Payload extends object>(
   const typeName = name.charAt(0).toUpperCase() + name.slice(1);
   builder.mutationField(name, (t) =>
     t.field({
-      type: options.payload as ObjectRef<any, any>,
+      type: options.payload,
       nullable: true,
       description: options.description,
-      args: { input: t.arg({ type: options.input as InputRef<any>, required: true, description: "Everything that the mutation takes." }) },
+      args: {
+        input: t.arg({
+          type: options.input as InputRef<unknown>,
+          required: true,
+          description: "Everything that the mutation takes.",
+        }),
+      },
       errors: {
         types: [...COMMON_ERRORS, ...(options.errors ?? [])] as never,
         union: { name: `${typeName}Result`, description: `What ${name} answers: its payload, or the error that it met.` },

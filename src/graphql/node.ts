@@ -22,10 +22,12 @@ const READERS: Partial<Record<NodeType, Reader>> = {
   Project: (context, id) => prisma(context).project.findMany({ where: { AND: [visibleProjects(context), { id: { in: id } }] } }),
   ApiKey: (context, id) => prisma(context).apiKey.findMany({ where: { AND: [visibleApiKeys(context), { id: { in: id } }] } }),
   User: (context, id) => prisma(context).user.findMany({ where: { AND: [visibleUsers(context), { id: { in: id } }] } }),
-  AuthConfig: (context, id) => prisma(context).authConfig.findMany({ where: { AND: [visibleAuthConfigs(context), { id: { in: id } }] } }),
+  AuthConfig: (context, id) =>
+    prisma(context).authConfig.findMany({ where: { AND: [visibleAuthConfigs(context), { id: { in: id } }] } }),
   ConnectionRequest: (context, id) =>
     prisma(context).connectionRequest.findMany({ where: { AND: [visibleRequests(context), { id: { in: id } }] } }),
-  Credential: (context, id) => prisma(context).credential.findMany({ where: { AND: [visibleCredentials(context), { id: { in: id } }] } }),
+  Credential: (context, id) =>
+    prisma(context).credential.findMany({ where: { AND: [visibleCredentials(context), { id: { in: id } }] } }),
   AuditEvent: async (context, id) =>
     may(context.caller, "AUDIT_READ")
       ? prisma(context).auditEvent.findMany({ where: { AND: [visibleAuditEvents(context), { id: { in: id } }] } })

@@ -33,7 +33,10 @@ const BrandingType = builder.objectRef<Branding>("Branding").implement({
     const url = (name: "logoUrl" | "logoDarkUrl" | "privacyUrl" | "termsUrl" | "supportUrl") =>
       t.expose(name, { type: "URL", nullable: true, description: `${BRANDING[name]} Null: not set.` });
     return {
-      productName: t.exposeString("productName", { nullable: true, description: `${BRANDING.productName} Null: the project's name.` }),
+      productName: t.exposeString("productName", {
+        nullable: true,
+        description: `${BRANDING.productName} Null: the project's name.`,
+      }),
       logoUrl: url("logoUrl"),
       logoDarkUrl: url("logoDarkUrl"),
       accentColor: t.exposeString("accentColor", { nullable: true, description: `${BRANDING.accentColor} Null: ours.` }),
@@ -128,12 +131,18 @@ mutation("createProject", {
     fields: (t) => ({ name: t.string({ required: true, description: "For people; 1 to 200 characters." }) }),
   }),
   payload: builder
-    .objectRef<{ project: Project; apiKey: Awaited<ReturnType<typeof createProject>>["apiKey"]; key: string }>("CreateProjectPayload")
+    .objectRef<{ project: Project; apiKey: Awaited<ReturnType<typeof createProject>>["apiKey"]; key: string }>(
+      "CreateProjectPayload",
+    )
     .implement({
       description: "The new project and its first key.",
       fields: (t) => ({
         project: t.field({ type: ProjectType, description: "The new project.", resolve: ({ project }) => project }),
-        apiKey: t.field({ type: ApiKeyType, description: "Its first key, with the role ADMIN.", resolve: ({ apiKey }) => apiKey }),
+        apiKey: t.field({
+          type: ApiKeyType,
+          description: "Its first key, with the role ADMIN.",
+          resolve: ({ apiKey }) => apiKey,
+        }),
         key: t.exposeString("key", { description: "This once." }),
       }),
     }),
@@ -151,9 +160,15 @@ mutation("updateProject", {
         type: ["URL"],
         description: "Replaces the whole list. Exact URLs that `returnUrl` may be, custom schemes (`myapp://…`) included.",
       }),
-      allowedOrigins: t.field({ type: ["Origin"], description: "Replaces the whole list. Origins of the front ends: CORS, WebSocket and postMessage." }),
+      allowedOrigins: t.field({
+        type: ["Origin"],
+        description: "Replaces the whole list. Origins of the front ends: CORS, WebSocket and postMessage.",
+      }),
       branding: t.field({ type: BrandingInput, description: "What the hosted page shows; merges by key, null clears it all." }),
-      verifyUrl: t.field({ type: "URL", description: "Where the browser is sent before the code is redeemed; see Project.verifyUrl." }),
+      verifyUrl: t.field({
+        type: "URL",
+        description: "Where the browser is sent before the code is redeemed; see Project.verifyUrl.",
+      }),
     }),
   }),
   payload: builder.objectRef<{ project: Project }>("UpdateProjectPayload").implement({

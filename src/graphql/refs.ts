@@ -51,7 +51,8 @@ reloaded or came late reads the present state and misses nothing.`,
 
 export const CredentialType = builder.prismaObject("Credential", {
   interfaces: [NodeInterface],
-  description: "One connected account: what was granted, and whether it still works. The secrets themselves are never fields of it.",
+  description:
+    "One connected account: what was granted, and whether it still works. The secrets themselves are never fields of it.",
 });
 
 export const CredentialEventType = builder.prismaObject("CredentialEvent", {

@@ -31,7 +31,11 @@ function checkOrigin(value: string): string | null {
 }
 
 /** A string scalar that is checked when it comes in and goes out as it was stored. */
-function textScalar(name: string, description: string, check: (value: string) => string | null): GraphQLScalarType<string, string> {
+function textScalar(
+  name: string,
+  description: string,
+  check: (value: string) => string | null,
+): GraphQLScalarType<string, string> {
   function parse(value: unknown): string {
     const problem = typeof value === "string" ? check(value) : "must be a string";
     if (problem) throw new GraphQLError(`The value of type ${name} ${problem}.`, { extensions: { code: "BAD_REQUEST" } });

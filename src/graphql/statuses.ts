@@ -2,25 +2,33 @@
 import type { FailureCode } from "../lib/failure.ts";
 import { enumType } from "./builder.ts";
 
-export const ConnectionStatusEnum = enumType("ConnectionStatus", "How far a connection request is. Closed: a new value would be a breaking change.", {
-  PENDING: "Created; nobody has opened it yet.",
-  AUTHORIZING: "The user's browser was sent to the provider, or a form is being filled.",
-  VERIFYING: "The provider answered; the product is asked who is at the browser.",
-  EXCHANGING: "The code is being exchanged.",
-  ACTIVE: "Done: the credential is there. Final.",
-  FAILED: "It went wrong: see `failure`. Final.",
-  DENIED: "The user said no. Final.",
-  CANCELED: "It was cancelled here. Final.",
-  EXPIRED: "Nobody finished it in time. Final.",
-});
+export const ConnectionStatusEnum = enumType(
+  "ConnectionStatus",
+  "How far a connection request is. Closed: a new value would be a breaking change.",
+  {
+    PENDING: "Created; nobody has opened it yet.",
+    AUTHORIZING: "The user's browser was sent to the provider, or a form is being filled.",
+    VERIFYING: "The provider answered; the product is asked who is at the browser.",
+    EXCHANGING: "The code is being exchanged.",
+    ACTIVE: "Done: the credential is there. Final.",
+    FAILED: "It went wrong: see `failure`. Final.",
+    DENIED: "The user said no. Final.",
+    CANCELED: "It was cancelled here. Final.",
+    EXPIRED: "Nobody finished it in time. Final.",
+  },
+);
 
-export const CredentialStatusEnum = enumType("CredentialStatus", "Whether a credential works. Closed: a new value would be a breaking change.", {
-  ACTIVE: "It works, as far as is known.",
-  EXPIRED: "The access token ran out and there is no way to refresh it: the user must connect again.",
-  INVALID: "The provider no longer accepts it (revoked, rotated, scopes withdrawn): the user must connect again.",
-  DISABLED: "Switched off by choice; enabling shows what it truly is.",
-  REVOKED: "Ended here, and at the provider where it has a way. Final.",
-});
+export const CredentialStatusEnum = enumType(
+  "CredentialStatus",
+  "Whether a credential works. Closed: a new value would be a breaking change.",
+  {
+    ACTIVE: "It works, as far as is known.",
+    EXPIRED: "The access token ran out and there is no way to refresh it: the user must connect again.",
+    INVALID: "The provider no longer accepts it (revoked, rotated, scopes withdrawn): the user must connect again.",
+    DISABLED: "Switched off by choice; enabling shows what it truly is.",
+    REVOKED: "Ended here, and at the provider where it has a way. Final.",
+  },
+);
 
 export const ConnectionFlowEnum = enumType("ConnectionFlow", "How consent is obtained.", {
   AUTHORIZATION_CODE: "The browser goes to the provider and comes back with a code (RFC 6749 section 4.1, with PKCE).",

@@ -42,7 +42,9 @@ sequence already seen, so that nothing is sent unless there is more. An id that 
   connectionRequestsUpdated: t.field({
     type: ConnectionRequestType,
     description: "The same for many: a dashboard, or all of a user's. Does not complete.",
-    args: { filter: t.arg({ type: ConnectionRequestFilterInput, description: "Which requests; absent: all that the caller may see." }) },
+    args: {
+      filter: t.arg({ type: ConnectionRequestFilterInput, description: "Which requests; absent: all that the caller may see." }),
+    },
     subscribe: (_root, { filter }, context) => watchRequests(context, filter),
     resolve: (row) => row,
   }),

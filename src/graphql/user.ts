@@ -10,7 +10,14 @@ import { builder, enumType } from "./builder.ts";
 import { childPage, nodeQuery, pageCost, rowPage } from "./connection.ts";
 import { ConnectionRequestFilterInput, CredentialFilterInput, orderInput } from "./filters.ts";
 import { mutation } from "./mutation.ts";
-import { ConnectionRequestConnection, ConnectionRequestType, CredentialConnection, CredentialType, UserConnection, UserType } from "./refs.ts";
+import {
+  ConnectionRequestConnection,
+  ConnectionRequestType,
+  CredentialConnection,
+  CredentialType,
+  UserConnection,
+  UserType,
+} from "./refs.ts";
 import { childrenOf, NEWEST_FIRST } from "./rows.ts";
 import { UserRefInput } from "./user-ref.ts";
 
@@ -18,8 +25,15 @@ builder.prismaObjectFields(UserType, (t) => ({
   id: t.id({ description: "`usr_…`", resolve: ({ id }) => encodeId("User", id) }),
   externalId: t.exposeString("externalId", { description: "The product's own id of the user; unique within the project." }),
   displayName: t.exposeString("displayName", { nullable: true, description: "For people; null: not given." }),
-  email: t.expose("email", { type: "EmailAddress", nullable: true, description: "As the product gave it, not verified here; null: not given." }),
-  locale: t.exposeString("locale", { nullable: true, description: "Language tag (BCP 47) for the hosted page; null: the browser's." }),
+  email: t.expose("email", {
+    type: "EmailAddress",
+    nullable: true,
+    description: "As the product gave it, not verified here; null: not given.",
+  }),
+  locale: t.exposeString("locale", {
+    nullable: true,
+    description: "Language tag (BCP 47) for the hosted page; null: the browser's.",
+  }),
   metadata: t.field({
     type: "JSON",
     nullable: true,
@@ -40,7 +54,12 @@ builder.prismaObjectFields(UserType, (t) => ({
           model: "Credential",
           order: credentialOrder(null),
           where,
-          children: childrenOf<Credential>(context.services.database.prisma.user, "credentials", nodeQuery(context, info, "Credential"), where),
+          children: childrenOf<Credential>(
+            context.services.database.prisma.user,
+            "credentials",
+            nodeQuery(context, info, "Credential"),
+            where,
+          ),
         });
       },
     },
@@ -72,7 +91,9 @@ builder.prismaObjectFields(UserType, (t) => ({
 
 const UserFilterInput = builder.inputType("UserFilter", {
   description: "What must hold of a user; absent or null: anything.",
-  fields: (t) => ({ search: t.string({ description: "Part of externalId, display name or e-mail address, whatever the case." }) }),
+  fields: (t) => ({
+    search: t.string({ description: "Part of externalId, display name or e-mail address, whatever the case." }),
+  }),
 });
 
 const UserOrderInput = orderInput(

@@ -81,5 +81,9 @@ counts cover the caller's own; its other fields are null. A root list that a rol
 });
 
 builder.queryField("viewer", (t) =>
-  t.field({ type: ViewerType, description: "Who is calling, and what it may do.", resolve: (_root, _args, { caller }) => caller }),
+  t.field({
+    type: ViewerType,
+    description: "Who is calling, and what it may do.",
+    resolve: (_root, _args, { caller }) => caller,
+  }),
 );

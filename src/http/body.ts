@@ -35,7 +35,7 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Buffe
       discardBody(request);
       reject(tooLarge(limit));
     });
-    request.on("end", () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    request.on("end", () => resolve(Buffer.concat(chunks)));
     request.on("error", () => reject(new RequestError("BAD_REQUEST", "The request was cut off.", 400)));
     request.on("close", () => reject(new RequestError("BAD_REQUEST", "The request was cut off.", 400)));
   });
@@ -80,6 +80,6 @@ export async function readForm(request: IncomingMessage, limit: number): Promise
 
 /** `application/json; charset=utf-8` gives `application/json`. */
 export function mediaType(header: string | undefined): string {
-  const end = header?.indexOf(";") ?? -1;
-  return (end < 0 ? (header ?? "") : header!.slice(0, end)).trim().toLowerCase();
+  const [type = ""] = (header ?? "").split(";", 1);
+  return type.trim().toLowerCase();
 }

@@ -25,7 +25,7 @@ export function callbackRoutes(face: Face): Route[] {
   const { services } = face;
 
   async function receive({ request, response, parameters, query }: Hit): Promise<void> {
-    const connectorKey = parameters.key!;
+    const { key: connectorKey = "" } = parameters;
     const handle = query.get("handle");
     const carried = handle === null ? query : openFormPost(connectorKey, handle);
     if (!carried)
@@ -45,10 +45,11 @@ export function callbackRoutes(face: Face): Route[] {
       HEAD: acknowledgeHead,
       GET: unlessPrefetched(receive),
       async POST({ request, response, parameters }) {
+        const { key = "" } = parameters;
         const form = await readForm(request, face.limits.formBytes);
-        const sealed: FormPost = { formPostTo: parameters.key!, parameters: form.toString() };
+        const sealed: FormPost = { formPostTo: key, parameters: form.toString() };
         const handle = services.vault.sealHandle(sealed, HANDLE_SECONDS);
-        send(response, 303, { location: `/oauth/callback/${encodeURIComponent(parameters.key!)}?handle=${handle}` });
+        send(response, 303, { location: `/oauth/callback/${encodeURIComponent(key)}?handle=${handle}` });
       },
     },
   ];

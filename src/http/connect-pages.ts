@@ -33,22 +33,25 @@ export function connectRoutes(face: Face): Route[] {
     },
     {
       path: "/connect/:token",
-      async GET({ response, parameters }) {
-        sendPage(response, connectionPage(await connectPage(services, { token: parameters.token! })));
+      async GET({ response, parameters: { token = "" } }) {
+        sendPage(response, connectionPage(await connectPage(services, { token })));
       },
     },
     {
       path: "/connect/:token/authorize",
       HEAD: acknowledgeHead,
-      GET: unlessPrefetched(async ({ response, parameters }) => {
-        sendOutcome(face, response, await openLink(services, { token: parameters.token! }));
+      GET: unlessPrefetched(async ({ response, parameters: { token = "" } }) => {
+        sendOutcome(face, response, await openLink(services, { token }));
       }),
     },
   ];
 }
 
 export function sendOutcome(face: Face, response: ServerResponse, outcome: Outcome): void {
-  if (!("redirectTo" in outcome)) return sendPage(response, connectionPage(outcome.page));
+  if ("page" in outcome) {
+    sendPage(response, connectionPage(outcome.page));
+    return;
+  }
   const secure = face.services.publicUrl.startsWith("https:");
   send(response, 303, {
     location: outcome.redirectTo,

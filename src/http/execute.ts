@@ -12,6 +12,7 @@ import type { Caller } from "../domain/caller.ts";
 import { createContext } from "../graphql/context.ts";
 import type { PreparedDocument } from "../graphql/document.ts";
 import { maskError } from "../graphql/errors.ts";
+import { RequestError } from "../lib/errors.ts";
 import type { Face } from "./options.ts";
 import type { GraphQLParameters } from "./parameters.ts";
 
@@ -30,6 +31,26 @@ export function executeOperation(
     contextValue: caller && createContext(face.services, caller),
     hideSuggestions: !face.exploration,
   });
+}
+
+/** The same within the limit of time. Past it rejects with RequestError 503: the work itself can't be taken back, its answer is given up. */
+export function executeWithinLimit(
+  face: Face,
+  prepared: PreparedDocument,
+  parameters: GraphQLParameters,
+  caller: Caller | null,
+): ExecutionResult | Promise<ExecutionResult> {
+  const work = executeOperation(face, prepared, parameters, caller);
+  if (!(work instanceof Promise)) return work;
+  let timer: NodeJS.Timeout;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const message =
+        "The operation took too long and was given up. A mutation may still take effect: read before you repeat it.";
+      reject(new RequestError("QUERY_TOO_COMPLEX", message, 503));
+    }, face.limits.operationMs);
+  });
+  return Promise.race([work, limit]).finally(() => clearTimeout(timer));
 }
 
 /**

@@ -4,7 +4,7 @@ import { gzip } from "node:zlib";
 import { css, editorWorkerService, graphqlWorker, js, jsonWorker } from "@graphql-yoga/render-graphiql/graphiql";
 import { SECURITY_HEADERS } from "./respond.ts";
 import type { Hit } from "./router.ts";
-import { TOUR } from "./tour.ts";
+import { KEY_HEADERS, TOUR } from "./tour.ts";
 
 export interface GraphiQLPage {
   serve(hit: Hit): Promise<void>;
@@ -22,7 +22,7 @@ const OPTIONS = {
   subscriptionsProtocol: "GRAPHQL_SSE",
   shouldPersistHeaders: false,
   defaultEditorToolsVisibility: "headers",
-  defaultHeaders: TOUR[0]!.headers,
+  defaultHeaders: KEY_HEADERS,
   defaultTabs: TOUR,
 };
 

@@ -5,7 +5,7 @@ import type { Caller } from "../domain/caller.ts";
 import { RequestError } from "../lib/errors.ts";
 import { mediaType, readBody } from "./body.ts";
 import { type Cors, corsHeaders, type OriginVerdict } from "./cors.ts";
-import { executeOperation, formatErrors, formatResult } from "./execute.ts";
+import { executeWithinLimit, formatErrors, formatResult } from "./execute.ts";
 import type { GraphiQLPage } from "./graphiql.ts";
 import { negotiate, type ResponseType } from "./negotiate.ts";
 import type { Face } from "./options.ts";
@@ -57,11 +57,11 @@ export function createGraphQLHandlers(
     if ("errors" in preparation) return sendRequestErrors(face, response, type, verdict, preparation.errors);
     const { prepared } = preparation;
     assertTransport(request, type, preparation);
-    if (type === "text/event-stream" && caller) {
-      const authorization = request.headers.authorization!;
+    const { authorization } = request.headers;
+    if (type === "text/event-stream" && caller && authorization) {
       return streams.open({ response, headers: corsHeaders(verdict), prepared, parameters, caller, authorization });
     }
-    const result = await withTimeLimit(face.limits.operationMs, executeOperation(face, prepared, parameters, caller));
+    const result = await executeWithinLimit(face, prepared, parameters, caller);
     sendResult(face, response, type, verdict, result);
   }
 
@@ -102,8 +102,8 @@ export function createGraphQLHandlers(
 
 /** Only JSON, which no web page can send without a preflight: forms, multipart and text/plain are how cross-site requests are forged. */
 async function readParameters(request: IncomingMessage, limit: number): Promise<GraphQLParameters> {
-  const header = request.headers["content-type"];
-  if (header !== "application/json" && (mediaType(header) !== "application/json" || /charset=(?!"?utf-?8)/i.test(header!))) {
+  const header = request.headers["content-type"] ?? "";
+  if (header !== "application/json" && (mediaType(header) !== "application/json" || /charset=(?!"?utf-?8)/i.test(header))) {
     throw new RequestError("BAD_REQUEST", "Send the operation as JSON in UTF-8, with “Content-Type: application/json”.", 415);
   }
   return parseJsonParameters(await readBody(request, limit));
@@ -134,8 +134,8 @@ function sendResult(
   verdict: OriginVerdict,
   result: ExecutionResult,
 ): void {
-  if (result.data === undefined) return sendRequestErrors(face, response, type, verdict, result.errors ?? []);
-  sendBody(response, 200, type, corsHeaders(verdict), result.errors ? formatResult(face, result) : result);
+  if (result.data === undefined) sendRequestErrors(face, response, type, verdict, result.errors ?? []);
+  else sendBody(response, 200, type, corsHeaders(verdict), result.errors ? formatResult(face, result) : result);
 }
 
 /** Parse, validation and variable errors: nothing was executed. Older clients want 200 with `application/json`. */
@@ -171,18 +171,4 @@ function sendBody(response: ServerResponse, status: number, type: ResponseType |
     "content-length": Buffer.byteLength(text),
   });
   response.end(text);
-}
-
-/** The work itself can't be taken back; its answer is given up. */
-function withTimeLimit<Result>(limitMs: number, work: Result | Promise<Result>): Result | Promise<Result> {
-  if (!(work instanceof Promise)) return work;
-  let timer: NodeJS.Timeout;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const message =
-        "The operation took too long and was given up. A mutation may still take effect: read before you repeat it.";
-      reject(new RequestError("QUERY_TOO_COMPLEX", message, 503));
-    }, limitMs);
-  });
-  return Promise.race([work, limit]).finally(() => clearTimeout(timer));
 }

@@ -38,7 +38,7 @@ function fit(segments: string[], given: string[]): Record<string, string> | null
   if (segments.length !== given.length) return null;
   const parameters: Record<string, string> = {};
   for (const [index, segment] of segments.entries()) {
-    const value = given[index]!;
+    const value = given[index] ?? "";
     if (!segment.startsWith(":")) {
       if (segment !== value) return null;
       continue;

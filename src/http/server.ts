@@ -2,7 +2,6 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from "node:stream";
 import { createOriginList } from "../domain/origins.ts";
 import type { Services } from "../domain/services.ts";
-import { RequestError } from "../lib/errors.ts";
 import { declaresTooMuch } from "./body.ts";
 import { callbackRoutes } from "./callback.ts";
 import { connectRoutes, sendPage } from "./connect-pages.ts";
@@ -117,11 +116,12 @@ function split(target: string): { path: string; query: URLSearchParams } {
 }
 
 function sendNotFound(request: IncomingMessage, response: ServerResponse): void {
-  if (prefersHtml(request))
-    return sendPage(response, messagePage(404, "There is nothing here", "Check the address, or go back to where you came from."));
-  sendJson(response, 404, {
-    errors: [{ message: "There is nothing at this address. The API is at /graphql.", extensions: { code: "NOT_FOUND" } }],
-  });
+  if (prefersHtml(request)) {
+    sendPage(response, messagePage(404, "There is nothing here", "Check the address, or go back to where you came from."));
+    return;
+  }
+  const message = "There is nothing at this address. The API is at /graphql.";
+  sendJson(response, 404, { errors: [{ message, extensions: { code: "NOT_FOUND" } }] });
 }
 
 function sendMethodNotAllowed(response: ServerResponse, allow: string): void {
@@ -131,20 +131,17 @@ function sendMethodNotAllowed(response: ServerResponse, allow: string): void {
 
 /** What a handler threw, as a page for a person and JSON for a program; what nobody expected with an id and nothing else. */
 function sendFailure(face: Face, request: IncomingMessage, response: ServerResponse, error: unknown): void {
-  const known = toRequestError(
-    face,
-    error,
-    `${request.method} ${split(request.url ?? "")
-      .path.split("/", 2)
-      .join("/")}`,
-  );
-  if (response.headersSent) return void response.destroy();
-  if (known instanceof UnexpectedError) {
-    if (prefersHtml(request)) return sendPage(response, messagePage(500, "Something went wrong", known.message));
-    return sendJson(response, 500, unexpectedBody(known));
+  const known = toRequestError(face, error, `${request.method} /${request.url?.split(/[/?]/, 2)[1]}`);
+  const unexpected = known instanceof UnexpectedError;
+  if (response.headersSent) {
+    response.destroy();
+  } else if (prefersHtml(request)) {
+    const title = unexpected ? "Something went wrong" : "That did not work";
+    sendPage(response, messagePage(unexpected ? 500 : known.status, title, known.message));
+  } else if (unexpected) {
+    sendJson(response, 500, unexpectedBody(known));
+  } else {
+    const { body, headers } = refusal(known);
+    sendJson(response, known.status, body, headers);
   }
-  if (known instanceof RequestError && prefersHtml(request))
-    return sendPage(response, messagePage(known.status, "That did not work", known.message));
-  const { body, headers } = refusal(known);
-  sendJson(response, known.status, body, headers);
 }

@@ -99,7 +99,10 @@ export function createSockets(face: Face): Sockets {
   }
 
   function ping(state: SocketState, now: number): void {
-    if (!state.alive) return state.socket.terminate();
+    if (!state.alive) {
+      state.socket.terminate();
+      return;
+    }
     state.alive = false;
     state.pingAt = now + keepAliveMs;
     state.socket.ping();

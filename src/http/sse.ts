@@ -3,7 +3,7 @@ import type { ExecutionResult } from "graphql";
 import type { Caller } from "../domain/caller.ts";
 import type { PreparedDocument } from "../graphql/document.ts";
 import { RequestError } from "../lib/errors.ts";
-import { executeOperation, formatErrors, formatResult, subscribeOperation } from "./execute.ts";
+import { executeWithinLimit, formatErrors, formatResult, subscribeOperation } from "./execute.ts";
 import type { Face } from "./options.ts";
 import type { GraphQLParameters } from "./parameters.ts";
 import { SECURITY_HEADERS } from "./respond.ts";
@@ -69,12 +69,16 @@ export function createEventStreams(face: Face, tokens: TokenWatch): EventStreams
     }
   }
 
+  function closeAll(): void {
+    for (const controller of open) controller.abort();
+  }
+
   async function start({ prepared, parameters, caller: first }: StreamedOperation, caller: () => Caller, signal: AbortSignal) {
-    if (prepared.operation.operation !== "subscription") return executeOperation(face, prepared, parameters, first);
+    if (prepared.operation.operation !== "subscription") return executeWithinLimit(face, prepared, parameters, first);
     return subscribeOperation(face, prepared, parameters, caller, signal);
   }
 
-  return { open: run, closeAll: () => open.forEach((controller) => controller.abort()) };
+  return { open: run, closeAll };
 }
 
 interface Events {

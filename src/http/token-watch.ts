@@ -1,5 +1,5 @@
 import { authenticate } from "../domain/authenticate.ts";
-import type { Caller } from "../domain/caller.ts";
+import { type Caller, callerId } from "../domain/caller.ts";
 import type { Services } from "../domain/services.ts";
 import { RequestError } from "../lib/errors.ts";
 import { Secret } from "../lib/secret.ts";
@@ -43,7 +43,7 @@ export function createTokenWatch(services: Services): TokenWatch {
   });
 
   function follow(caller: Caller, authorization: string, onEnd: () => void): Lease {
-    const id = (caller.apiKeyId ?? caller.sessionId)!;
+    const id = callerId(caller);
     const group = groups.get(id) ?? open(id, caller, authorization);
     const own = () => onEnd();
     group.onEnds.add(own);
@@ -69,6 +69,8 @@ export function createTokenWatch(services: Services): TokenWatch {
     };
     groups.set(id, group);
     arm(id, group);
+    // It may have ended between its lookup and the subscription.
+    doubt(id);
     return group;
   }
 

@@ -5,7 +5,7 @@ export interface TourTab {
   headers: string;
 }
 
-const KEY_HEADERS = JSON.stringify({ Authorization: "Bearer mlk_REPLACE_WITH_YOUR_API_KEY" }, null, 2);
+export const KEY_HEADERS = JSON.stringify({ Authorization: "Bearer mlk_REPLACE_WITH_YOUR_API_KEY" }, null, 2);
 
 const MAIN_JOB = `# Connect an account and watch it become active: seven steps.
 #

@@ -1,19 +1,19 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { type ExecutionArgs, GraphQLError } from "graphql";
+import { type ExecutionArgs, type ExecutionResult, GraphQLError } from "graphql";
 import { handleProtocols, makeServer, type ServerOptions } from "graphql-ws";
 import { type WebSocket, WebSocketServer } from "ws";
 import { authenticate } from "../domain/authenticate.ts";
 import type { PreparedDocument } from "../graphql/document.ts";
 import { RequestError } from "../lib/errors.ts";
 import type { Cors, OriginVerdict } from "./cors.ts";
-import { executeOperation, formatErrors, formatResult, subscribeOperation } from "./execute.ts";
+import { executeWithinLimit, formatErrors, formatResult, subscribeOperation } from "./execute.ts";
 import type { Face } from "./options.ts";
 import { checkParameters, type GraphQLParameters } from "./parameters.ts";
 import { prepare } from "./prepare.ts";
 import { CLOSE, createSockets, type SocketState } from "./sockets.ts";
 import { endable, isStream } from "./stream.ts";
-import type { TokenWatch } from "./token-watch.ts";
+import type { Lease, TokenWatch } from "./token-watch.ts";
 
 export interface WebSockets {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
@@ -26,6 +26,7 @@ interface Job extends ExecutionArgs {
   prepared: PreparedDocument;
   parameters: GraphQLParameters;
   state: SocketState;
+  lease: Lease;
 }
 
 /** Stays small for an idle socket: no compression, no timer of its own, and nothing of the request that opened it. */
@@ -90,8 +91,8 @@ function protocolOptions(face: Face, cors: Cors, tokens: TokenWatch): ServerOpti
       const authorization = text(connectionParams?.authorization) ?? text(connectionParams?.Authorization);
       const caller = await authenticate(face.services, { authorization, ip: state.ip, locale: text(connectionParams?.locale) });
       cors.assertCaller(state.verdict, caller);
-      if (state.socket.readyState !== state.socket.OPEN) return;
-      state.lease = tokens.follow(caller, authorization!, () => state.socket.close(CLOSE.tokenEnded, "The token has ended"));
+      if (!authorization || state.socket.readyState !== state.socket.OPEN) return;
+      state.lease = tokens.follow(caller, authorization, () => state.socket.close(CLOSE.tokenEnded, "The token has ended"));
     },
     onSubscribe({ extra: state, subscriptions }, _id, payload) {
       if (Object.keys(subscriptions).length > face.limits.operationsPerSocket) {
@@ -103,12 +104,11 @@ function protocolOptions(face: Face, cors: Cors, tokens: TokenWatch): ServerOpti
     },
     execute(args) {
       const job = args as Job;
-      return countPending(job, () => executeOperation(face, job.prepared, job.parameters, job.state.lease!.caller()));
+      return countPending(face, job);
     },
     async subscribe(args) {
-      const { prepared, parameters, state } = args as Job;
+      const { prepared, parameters, state, lease } = args as Job;
       const controller = new AbortController();
-      const lease = state.lease!;
       const result = await subscribeOperation(face, prepared, parameters, () => lease.caller(), controller.signal);
       const onTooSlow = () => state.socket.close(CLOSE.tooMuch, "Reading too slowly");
       return isStream(result) ? endable(result, controller, onTooSlow) : result;
@@ -125,6 +125,8 @@ function prepareJob(face: Face, state: SocketState, payload: unknown): Job | rea
     const preparation = prepare(face, parameters);
     if ("errors" in preparation) return preparation.errors;
     const { prepared } = preparation;
+    const { lease } = state;
+    if (!lease) return [refusedOperation("The socket is closing. Connect again.")];
     const { operationName } = parameters;
     return {
       schema: face.schema,
@@ -135,6 +137,7 @@ function prepareJob(face: Face, state: SocketState, payload: unknown): Job | rea
       prepared,
       parameters,
       state,
+      lease,
     };
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
@@ -142,11 +145,14 @@ function prepareJob(face: Face, state: SocketState, payload: unknown): Job | rea
   }
 }
 
-/** A socket with an answer outstanding is not closed by a drain before its time. */
-async function countPending<Result>({ state }: Job, work: () => Result | Promise<Result>): Promise<Result> {
+/** A query or mutation. A socket with an answer outstanding is not closed by a drain before its time. */
+async function countPending(face: Face, { prepared, parameters, state, lease }: Job): Promise<ExecutionResult> {
   state.pending += 1;
   try {
-    return await work();
+    return await executeWithinLimit(face, prepared, parameters, lease.caller());
+  } catch (error) {
+    if (!(error instanceof RequestError)) throw error;
+    return { errors: [new GraphQLError(error.message, { originalError: error })] };
   } finally {
     state.pending -= 1;
   }

@@ -1,0 +1,67 @@
+import { existsSync } from "node:fs";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startTestApp, type TestApp } from "./support/app.ts";
+import { createConfig, createUser, goThrough, initiate } from "./support/seed.ts";
+
+const CHROMIUM = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
+const FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
+
+let app: TestApp;
+let browser: Browser;
+
+// Debian's package `chromium`; .ci/run installs it, and fails without it.
+describe.skipIf(!existsSync(CHROMIUM) && !process.env.CI)("GraphiQL in a browser", () => {
+  beforeAll(async () => {
+    app = await startTestApp();
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS.split(" ") });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await app?.close();
+  });
+
+  async function open(): Promise<{ page: Page; hosts: Set<string> }> {
+    const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+    const hosts = new Set<string>();
+    page.on("request", (request) => {
+      if (request.url().startsWith("http")) hosts.add(new URL(request.url()).origin);
+    });
+    await page.goto(`${app.url}/graphql`);
+    await page.locator(".graphiql-query-editor .view-line").first().waitFor();
+    return { page, hosts };
+  }
+
+  /** Monaco closes brackets and quotes on its own, and types over what it closed. */
+  async function type(page: Page, editor: string, text: string): Promise<void> {
+    await page.locator(`${editor} .view-lines`).click({ position: { x: 20, y: 10 } });
+    await page.keyboard.press("ControlOrMeta+A");
+    await page.keyboard.type(text);
+  }
+
+  test("shows the steps of the main job first, from this host alone", async () => {
+    const { page, hosts } = await open();
+    const shown = await page.locator(".graphiql-query-editor").innerText();
+    expect(shown.replaceAll("\u00a0", " ")).toContain("Connect an account and watch it become active");
+    expect([...hosts]).toEqual([app.url]);
+    await page.close();
+  });
+
+  test("runs a query and a live subscription with the key from its headers editor", async () => {
+    const { page } = await open();
+    await type(page, ".graphiql-editor-tool .graphiql-editor:not(.hidden)", JSON.stringify({ Authorization: `Bearer ${app.adminKey}` }));
+    await type(page, ".graphiql-query-editor", "query Who { viewer { role } }");
+    await page.getByRole("button", { name: /Execute query/ }).click();
+    await expect.poll(() => page.locator(".result-window").innerText(), { timeout: 10_000 }).toContain("ADMIN");
+
+    const config = await createConfig(app, app.adminKey);
+    const user = await createUser(app, app.adminKey);
+    const request = await initiate(app, app.adminKey, { target: { authConfigId: config.id }, user: { id: user.id }, returnUrl: "http://app.test/connected" });
+    await type(page, ".graphiql-query-editor", `subscription Live { connectionRequestUpdated(id: "${request.id}") { status sequence } }`);
+    await page.getByRole("button", { name: /Execute query/ }).click();
+    await expect.poll(() => page.locator(".result-window").innerText(), { timeout: 10_000 }).toContain("PENDING");
+    await goThrough(request.authorizationUrl!);
+    await expect.poll(() => page.locator(".result-window").innerText(), { timeout: 10_000 }).toContain("ACTIVE");
+    await page.close();
+  });
+});
