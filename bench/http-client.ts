@@ -32,7 +32,7 @@ function attach(socket: Socket): Connection {
     waiting = null;
   }
 
-  socket.on("data", (chunk) => {
+  socket.on("data", (chunk: Buffer) => {
     buffered = buffered.length === 0 ? chunk : Buffer.concat([buffered, chunk]);
     const answer = readAnswer(buffered);
     if (!answer || !waiting) return;
@@ -59,7 +59,7 @@ function attach(socket: Socket): Connection {
 function readAnswer(bytes: Buffer): { status: number; body: Buffer; length: number } | null {
   const end = bytes.indexOf("\r\n\r\n");
   if (end < 0) return null;
-  const head = bytes.latin1Slice(0, end);
+  const head = bytes.toString("latin1", 0, end);
   const size = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
   if (size === undefined) throw new Error(`An answer without Content-Length: ${head}`);
   const length = end + 4 + Number(size);

@@ -1,5 +1,5 @@
 import { playUser } from "../src/sandbox/play-user.ts";
-import { ask, INITIATE, REQUEST_STATUS } from "./graphql.ts";
+import { ask, INITIATE, payload, REQUEST_STATUS } from "./graphql.ts";
 import type { LoadResult } from "./load-requests.ts";
 import { percentile } from "./statistics.ts";
 
@@ -35,16 +35,11 @@ export async function runFlows(load: FlowLoad): Promise<LoadResult> {
   return { rps: samples.length / seconds, p50Ms: percentile(samples, 0.5), p99Ms: percentile(samples, 0.99) };
 }
 
-interface Initiated {
-  initiateConnection: { __typename: string; connectionRequest?: { id: string; authorizationUrl: string } };
-}
-
 async function flow({ url, key, authConfigId, returnUrl }: FlowLoad, userId: string): Promise<void> {
   const input = { target: { authConfigId }, user: { id: userId }, returnUrl };
-  const { initiateConnection } = await ask<Initiated>(url, key, INITIATE, { input });
-  const request = initiateConnection.connectionRequest;
-  if (!request) throw new Error(`initiateConnection: ${JSON.stringify(initiateConnection)}`);
-  await playUser(request.authorizationUrl, {}, { stopAtPrefix: returnUrl });
-  const ended = await ask<{ connectionRequest: { status: string } }>(url, key, REQUEST_STATUS, { id: request.id });
-  if (ended.connectionRequest.status !== "ACTIVE") throw new Error(`A flow ended with ${JSON.stringify(ended)}`);
+  const { initiateConnection } = await ask(url, key, INITIATE, { input });
+  const { id, authorizationUrl } = payload(initiateConnection, "InitiateConnectionPayload").connectionRequest;
+  await playUser(authorizationUrl!, {}, { stopAtPrefix: returnUrl });
+  const { connectionRequest } = await ask(url, key, REQUEST_STATUS, { id });
+  if (connectionRequest?.status !== "ACTIVE") throw new Error(`A flow ended with ${JSON.stringify(connectionRequest)}`);
 }

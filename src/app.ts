@@ -1,9 +1,10 @@
 import { mkdirSync } from "node:fs";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { loadCatalogue } from "./catalogue/index.ts";
-import { type Config, ConfigError, pgliteDirectory } from "./config.ts";
-import { openDatabase } from "./db/database.ts";
+import { type Config, pgliteDirectory } from "./config.ts";
+import { type Database, openDatabase } from "./db/database.ts";
 import { migrate } from "./db/migrate.ts";
 import { type Bootstrap, ensureFirstProject } from "./domain/bootstrap.ts";
 import type { ManagedApp, Services } from "./domain/services.ts";
@@ -14,6 +15,7 @@ import { createHttpServer } from "./http/server.ts";
 import { startJobs } from "./jobs/index.ts";
 import { developmentKeys } from "./lib/development-keys.ts";
 import { createLogger } from "./lib/log.ts";
+import { StartError } from "./lib/start-error.ts";
 import { type Sandbox, startSandbox } from "./sandbox/server.ts";
 import { openVault } from "./vault/vault.ts";
 
@@ -27,24 +29,20 @@ export interface App {
   close(drainMs?: number): Promise<void>;
 }
 
+type Closers = (() => Promise<unknown>)[];
+
 const DRAIN_MS = 10_000;
 
-/** Everything, composed from the configuration: `main.ts` and the tests start Moorline by this one function. */
+/** Everything, composed from the configuration: `main.ts` and the tests start Moorline by this one function. Throws StartError. */
 export async function startApp(config: Config): Promise<App> {
-  const closers: (() => Promise<unknown>)[] = [];
-  const close = async () => {
-    for (const closer of closers.splice(0).reverse()) await closer();
-  };
+  const closers: Closers = [];
   try {
     const { services, bootstrap, sandbox } = await compose(config, closers);
     const http = createHttpServer(services, { schema, exploration: config.exploration });
-    await new Promise<void>((resolve, reject) => {
-      http.server.once("error", reject);
-      http.server.listen(config.port, config.host, resolve);
-    });
     let drain = DRAIN_MS;
+    const port = await listen(http.server, config);
     closers.push(() => http.close(drain));
-    if (config.port === 0) services.publicUrl = `http://localhost:${(http.server.address() as AddressInfo).port}`;
+    if (URL.parse(services.publicUrl)?.port === "0") services.publicUrl = `http://localhost:${port}`;
     await sandbox?.control.updateClient(sandbox.defaultClient.clientId, {
       redirectUris: [`${services.publicUrl}/oauth/callback/sandbox`],
     });
@@ -57,22 +55,31 @@ export async function startApp(config: Config): Promise<App> {
       bootstrap,
       async close(drainMs = DRAIN_MS) {
         drain = drainMs;
-        await close();
+        await closeAll(closers);
       },
     };
   } catch (error) {
-    await close();
+    await closeAll(closers).catch(() => {});
     throw error;
   }
 }
 
-async function compose(config: Config, closers: (() => Promise<unknown>)[]) {
+/** The last opened first, and every one of them; then throws what the first that failed threw. */
+async function closeAll(closers: Closers): Promise<void> {
+  const failures: unknown[] = [];
+  for (const closer of closers.splice(0).reverse()) await closer().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
+}
+
+async function compose(config: Config, closers: Closers) {
   const log = createLogger(config.logLevel);
+  if (!config.databaseUrl || !config.masterKeys || config.sandbox) makeDataDirectory(config);
   const database = await openDatabase({
     url: config.databaseUrl,
     dataDirectory: config.databaseUrl ? null : pgliteDirectory(config),
   });
   closers.push(() => database.close());
+  if (config.databaseUrl) await assertAnswers(database, config.databaseUrl);
   await migrate(database);
   const masterKeys = config.masterKeys ?? developmentKeys(config.dataDirectory);
   const vault = await openVault(database, masterKeys);
@@ -98,15 +105,62 @@ async function compose(config: Config, closers: (() => Promise<unknown>)[]) {
   return { services, bootstrap, sandbox };
 }
 
+function makeDataDirectory({ dataDirectory }: Config): void {
+  try {
+    mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new StartError(`MOORLINE_DATA_DIR: the directory ${dataDirectory} cannot be made (${codeOf(error)}). Choose another one.`);
+  }
+}
+
+async function assertAnswers(database: Database, url: string): Promise<void> {
+  try {
+    await database.query("answers", "SELECT 1", []);
+  } catch (error) {
+    // The URL itself may hold a password.
+    const { hostname, port, pathname } = new URL(url);
+    const where = `${decodeURIComponent(pathname.slice(1)) || "the default database"} at ${hostname || "localhost"}:${port || 5432}`;
+    throw new StartError(`DATABASE_URL: ${where} cannot be used (${(error as Error).message || codeOf(error)}). Is PostgreSQL running there?`);
+  }
+}
+
+/** Resolves to the port. */
+async function listen(server: Server, { port, host }: Config): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => reject(listenError(error, port, host)));
+    server.listen(port, host, resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+function listenError(error: Error, port: number, host: string): Error {
+  switch (codeOf(error)) {
+    case "EADDRINUSE":
+      return new StartError(`PORT: port ${port} is taken. Stop what listens there, or choose another one.`);
+    case "EACCES":
+      return new StartError(`PORT: this user may not listen on port ${port}. Choose one above 1023.`);
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+    case "EINVAL":
+      return new StartError(`HOST: "${host}" is no address of this machine. Use 127.0.0.1, or 0.0.0.0 for all of them.`);
+    default:
+      return error;
+  }
+}
+
 /** The sandbox remembers its clients, grants and keys, so that credentials survive a restart as they would with a real provider. */
 async function openSandbox(config: Config): Promise<Sandbox> {
-  mkdirSync(config.dataDirectory, { recursive: true, mode: 0o700 });
   try {
     return await startSandbox({ port: config.sandboxPort, stateFile: join(config.dataDirectory, "sandbox.json") });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
-    throw new ConfigError(
+    if (codeOf(error) !== "EADDRINUSE") throw error;
+    throw new StartError(
       `MOORLINE_SANDBOX_PORT: port ${config.sandboxPort} is taken. Choose another one, or set MOORLINE_SANDBOX=false.`,
     );
   }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException | null)?.code ?? "unknown reason";
 }

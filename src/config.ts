@@ -1,5 +1,7 @@
 import { isIP } from "node:net";
 import { join, resolve } from "node:path";
+import { isOrigin, isReturnUrl } from "./lib/front-end.ts";
+import { StartError } from "./lib/start-error.ts";
 
 /** Everything that the environment may say, read once. README.md has the table. */
 export interface Config {
@@ -24,11 +26,9 @@ export interface Config {
   logLevel: string;
 }
 
-/** A sentence for the console that names the variable; nothing else of the start goes on. */
-export class ConfigError extends Error {}
-
 type Env = Record<string, string | undefined>;
 
+/** Throws StartError with a sentence that names the variable. */
 export function readConfig(env: Env): Config {
   const production = env.NODE_ENV === "production";
   const port = integer(env, "PORT", 4000, 0, 65535);
@@ -45,7 +45,7 @@ export function readConfig(env: Env): Config {
     sandboxPort: integer(env, "MOORLINE_SANDBOX_PORT", 4001, 0, 65535),
     corsOrigins: list(env, "MOORLINE_CORS_ORIGINS").map((value) => origin("MOORLINE_CORS_ORIGINS", value)),
     allowedReturnUrls: list(env, "MOORLINE_ALLOWED_RETURN_URLS").map((value) =>
-      absoluteUrl("MOORLINE_ALLOWED_RETURN_URLS", value),
+      returnUrl("MOORLINE_ALLOWED_RETURN_URLS", value),
     ),
     egressAllow: list(env, "MOORLINE_EGRESS_ALLOW").map(addressRange),
     exploration: boolean(env, "MOORLINE_EXPLORATION", !production),
@@ -61,25 +61,25 @@ export function pgliteDirectory(config: Config): string {
 
 function requireForProduction(env: Env): void {
   for (const name of ["MOORLINE_MASTER_KEYS", "MOORLINE_BOOTSTRAP_API_KEY", "MOORLINE_PUBLIC_URL"]) {
-    if (!env[name]) throw new ConfigError(`${name} is required in production: see the configuration table in README.md.`);
+    if (!env[name]) throw new StartError(`${name} is required in production: see the configuration table in README.md.`);
   }
 }
 
 function publicUrl(value: string, production: boolean): string {
   const url = URL.parse(value);
   if (!url || !["http:", "https:"].includes(url.protocol) || url.pathname !== "/" || url.search || url.hash || url.username) {
-    throw new ConfigError(
+    throw new StartError(
       `MOORLINE_PUBLIC_URL must be an origin such as https://moorline.example.com, without a path, and not "${value}".`,
     );
   }
   const loopback = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
   if (url.protocol === "http:" && !loopback) {
-    throw new ConfigError(
+    throw new StartError(
       `MOORLINE_PUBLIC_URL must begin with https:// unless its host is localhost or a loopback address: cookies that bind a browser to its flow need it.`,
     );
   }
   if (url.protocol === "http:" && production)
-    throw new ConfigError("MOORLINE_PUBLIC_URL must begin with https:// in production.");
+    throw new StartError("MOORLINE_PUBLIC_URL must begin with https:// in production.");
   return url.origin;
 }
 
@@ -87,7 +87,7 @@ function databaseUrl(env: Env): string | null {
   const value = env.DATABASE_URL;
   if (!value) return null;
   if (!/^postgres(ql)?:\/\//.test(value) || !URL.canParse(value)) {
-    throw new ConfigError("DATABASE_URL must be a PostgreSQL URL such as postgresql://user:password@host:5432/moorline.");
+    throw new StartError("DATABASE_URL must be a PostgreSQL URL such as postgresql://user:password@host:5432/moorline.");
   }
   return value;
 }
@@ -98,7 +98,7 @@ function masterKeys(env: Env): Buffer[] | null {
   return values.map((value, index) => {
     const key = Buffer.from(value, "base64");
     if (key.length !== 32 || key.toString("base64").replace(/=+$/, "") !== value.replace(/=+$/, "")) {
-      throw new ConfigError(
+      throw new StartError(
         `MOORLINE_MASTER_KEYS: key ${index + 1} must be 32 bytes in base64. Make one with: openssl rand -base64 32`,
       );
     }
@@ -110,7 +110,7 @@ function bootstrapApiKey(env: Env): string | null {
   const value = env.MOORLINE_BOOTSTRAP_API_KEY;
   if (!value) return null;
   if (!value.startsWith("mlk_") || value.length < 32 || /\s/.test(value)) {
-    throw new ConfigError("MOORLINE_BOOTSTRAP_API_KEY must begin with mlk_ and have 32 characters or more, without spaces.");
+    throw new StartError("MOORLINE_BOOTSTRAP_API_KEY must begin with mlk_ and have 32 characters or more, without spaces.");
   }
   return value;
 }
@@ -120,7 +120,7 @@ function integer(env: Env, name: string, fallback: number, min: number, max: num
   if (!value) return fallback;
   const number = Number(value);
   if (!/^\d+$/.test(value) || number < min || number > max) {
-    throw new ConfigError(`${name} must be a whole number from ${min} to ${max}, and not "${value}".`);
+    throw new StartError(`${name} must be a whole number from ${min} to ${max}, and not "${value}".`);
   }
   return number;
 }
@@ -130,7 +130,7 @@ function boolean(env: Env, name: string, fallback: boolean): boolean {
   if (!value) return fallback;
   if (["1", "true", "on", "yes"].includes(value)) return true;
   if (["0", "false", "off", "no"].includes(value)) return false;
-  throw new ConfigError(`${name} must be true or false, and not "${value}".`);
+  throw new StartError(`${name} must be true or false, and not "${value}".`);
 }
 
 function list(env: Env, name: string): string[] {
@@ -141,17 +141,13 @@ function list(env: Env, name: string): string[] {
 }
 
 function origin(name: string, value: string): string {
-  const url = URL.parse(value);
-  if (!url || url.origin !== value) {
-    throw new ConfigError(`${name}: "${value}" is no origin. Write scheme, host and port only, such as https://app.example.com.`);
-  }
-  return value;
+  if (isOrigin(value)) return value;
+  throw new StartError(`${name}: "${value}" is no origin. Write scheme, host and port only, such as https://app.example.com.`);
 }
 
-function absoluteUrl(name: string, value: string): string {
-  if (!URL.canParse(value))
-    throw new ConfigError(`${name}: "${value}" is no absolute URL such as https://app.example.com/connected.`);
-  return value;
+function returnUrl(name: string, value: string): string {
+  if (isReturnUrl(value)) return value;
+  throw new StartError(`${name}: "${value}" is no complete URL without fragment, such as https://app.example.com/connected.`);
 }
 
 function addressRange(value: string): string {
@@ -159,7 +155,7 @@ function addressRange(value: string): string {
   const family = isIP(address ?? "");
   const bits = family === 4 ? 32 : 128;
   if (!family || rest.length > 0 || (prefix !== undefined && (!/^\d+$/.test(prefix) || Number(prefix) > bits))) {
-    throw new ConfigError(`MOORLINE_EGRESS_ALLOW: "${value}" is neither an address nor a CIDR range such as 10.1.0.0/16.`);
+    throw new StartError(`MOORLINE_EGRESS_ALLOW: "${value}" is neither an address nor a CIDR range such as 10.1.0.0/16.`);
   }
   return value;
 }
@@ -167,7 +163,7 @@ function addressRange(value: string): string {
 function logLevel(env: Env): string {
   const value = env.MOORLINE_LOG_LEVEL || "info";
   if (!["fatal", "error", "warn", "info", "debug", "trace", "silent"].includes(value)) {
-    throw new ConfigError(
+    throw new StartError(
       `MOORLINE_LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent, and not "${value}".`,
     );
   }

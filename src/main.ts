@@ -1,18 +1,27 @@
-import { type App, startApp } from "./app.ts";
-import { type Config, ConfigError, readConfig } from "./config.ts";
+import type { App } from "./app.ts";
+import { type Config, readConfig } from "./config.ts";
+import { StartError } from "./lib/start-error.ts";
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const started = performance.now();
+  // Loaded after the configuration was read: a wrong value is told at once.
+  const { startApp } = await import("./app.ts");
   const app = await startApp(config);
   console.log(await welcome(app, config, performance.now() - started));
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop(app, signal));
 }
 
+/** The same signal once more ends the process without waiting. */
 async function stop(app: App, signal: string): Promise<void> {
   app.services.log.info({ signal }, "draining");
-  await app.close();
-  process.exit(0);
+  try {
+    await app.close();
+    process.exit(0);
+  } catch (error) {
+    app.services.log.error({ err: error }, "the server did not stop cleanly");
+    process.exit(1);
+  }
 }
 
 async function welcome(app: App, config: Config, tookMs: number): Promise<string> {
@@ -25,19 +34,18 @@ async function welcome(app: App, config: Config, tookMs: number): Promise<string
     config.exploration && `  GraphiQL     ${app.url}/graphql   (open it in a browser: its first tab walks the main job)`,
     app.sandbox && `  Sandbox      ${app.sandbox.issuer}   (a real OAuth server to connect to, with switches to misbehave)`,
     generatedKey &&
-      `  API key      ${generatedKey}\n               ADMIN of the first project, shown this once. Keep it; a new one: start with MOORLINE_BOOTSTRAP_API_KEY.`,
+      `  API key      ${generatedKey}\n               ADMIN of the first project, shown this once: keep it. If it is lost, start with a MOORLINE_BOOTSTRAP_API_KEY of your own.`,
     "",
-    "Next: paste the API key into GraphiQL's headers and run the operations of its first tab, or see it all at once: npm run demo",
+    config.exploration && "Next: paste the API key into GraphiQL's headers and run the operations of its first tab.",
+    app.sandbox && "To see the whole job in this terminal instead: npm run demo",
     unbound > 0 &&
       "Note: person binding by the product is off (Project.verifyUrl is not set): our own page asks the person at the browser instead.",
+    config.production && app.sandbox && "Warning: MOORLINE_SANDBOX is on in production: anyone on this machine can sign in there as anyone.",
   ];
   return lines.filter((line) => typeof line === "string").join("\n");
 }
 
 main().catch((error: unknown) => {
-  const known = error instanceof ConfigError || (error instanceof Error && /MOORLINE_|data directory/.test(error.message));
-  const taken = (error as NodeJS.ErrnoException)?.code === "EADDRINUSE";
-  if (taken) console.error("PORT: the port is taken. Stop what listens there, or choose another one with PORT.");
-  else console.error(known ? (error as Error).message : error);
+  console.error(error instanceof StartError ? error.message : error);
   process.exit(1);
 });

@@ -211,14 +211,14 @@ describe("visibility", () => {
     const { data, errors } = await send(
       app,
       session,
-      "{ users { totalCount } apiKeys { totalCount } auditEvents { totalCount } viewer { role } }",
+      "{ projects { totalCount } apiKeys { totalCount } auditEvents { totalCount } viewer { role } }",
     );
     expect(errors?.map(({ path, extensions }) => [path?.[0], extensions.code])).toEqual([
-      ["users", "FORBIDDEN"],
+      ["projects", "FORBIDDEN"],
       ["apiKeys", "FORBIDDEN"],
       ["auditEvents", "FORBIDDEN"],
     ]);
-    expect(data).toEqual({ users: null, apiKeys: null, auditEvents: null, viewer: { role: "END_USER" } });
+    expect(data).toEqual({ projects: null, apiKeys: null, auditEvents: null, viewer: { role: "END_USER" } });
   });
 });
 

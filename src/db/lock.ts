@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { StartError } from "../lib/start-error.ts";
 
 /**
  * One process per PGlite directory: two would corrupt each other's view, and PGlite itself lets them in. The lock is an exclusive
@@ -12,7 +13,7 @@ export function lockDirectory(directory: string): { release(): void } {
     lock.exec("BEGIN EXCLUSIVE");
   } catch {
     lock.close();
-    throw new Error(
+    throw new StartError(
       `The data directory ${directory} is in use by another Moorline process. Stop that one, or give this one a directory of its own with MOORLINE_DATA_DIR.`,
     );
   }

@@ -91,9 +91,9 @@ export function visibleAuditEvents({ caller }: Context): Prisma.AuditEventWhereI
 export function auditEventWhere(ctx: Context, filter: AuditEventFilter | null | undefined): Prisma.AuditEventWhereInput {
   assertMay(ctx, "AUDIT_READ");
   const where: Prisma.AuditEventWhereInput[] = [visibleAuditEvents(ctx)];
-  if (filter?.action) where.push({ action: filter.action.replaceAll("\0", "") });
-  if (filter?.actorId) where.push(byActor(filter.actorId));
-  if (filter?.targetId) where.push({ targetId: filter.targetId.replaceAll("\0", "") });
+  if (filter?.action != null) where.push({ action: filter.action.replaceAll("\0", "") });
+  if (filter?.actorId != null) where.push(byActor(filter.actorId));
+  if (filter?.targetId != null) where.push({ targetId: filter.targetId.replaceAll("\0", "") });
   if (filter?.from) where.push({ at: { gte: filter.from } });
   if (filter?.to) where.push({ at: { lt: filter.to } });
   return { AND: where };

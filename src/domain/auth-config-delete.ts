@@ -29,7 +29,7 @@ export async function deleteAuthConfig(ctx: Context, input: DeleteAuthConfigInpu
   assertMay(ctx, "AUTH_CONFIG_DELETE");
   const row = await find(ctx, input.id);
   if (!row) throw notFound();
-  const heir = input.reassignTo ? await findHeir(ctx, row, input.reassignTo) : null;
+  const heir = input.reassignTo != null ? await findHeir(ctx, row, input.reassignTo) : null;
   const message = heir
     ? `Deleting this auth config moves its credentials to “${heir.name}” and cancels its open requests.`
     : "Deleting this auth config revokes its credentials and cancels its open requests.";

@@ -23,7 +23,7 @@ export async function resolveTarget(
   target: ConnectTarget,
   db: Db = ctx.services.database.prisma,
 ): Promise<AuthConfig> {
-  const id = target.row ?? (target.authConfigId ? decodeId("AuthConfig", target.authConfigId) : undefined);
+  const id = target.row ?? (target.authConfigId != null ? decodeId("AuthConfig", target.authConfigId) : undefined);
   const row = id === undefined ? await byConnector(ctx, db, target.connectorSlug ?? "") : await byId(ctx, db, id);
   if (authConfigStatus(row, ctx.caller.now) === "DISABLED") {
     throw new ConflictError(

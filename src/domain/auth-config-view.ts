@@ -53,7 +53,7 @@ export function authConfigWhere(ctx: Context, filter?: AuthConfigFilter | null):
   const and: Prisma.AuthConfigWhereInput[] = [visibleAuthConfigs(ctx)];
   const text = searchText(filter?.search);
   if (text !== null) and.push({ OR: searchIn(ctx, text) });
-  if (filter?.connectorSlug) and.push({ connectorSlug: filter.connectorSlug.replaceAll("\0", "") });
+  if (filter?.connectorSlug != null) and.push({ connectorSlug: filter.connectorSlug.replaceAll("\0", "") });
   if (filter?.kind) and.push({ OR: filter.kind.map((kind) => whereKind(ctx, kind)) });
   if (filter?.scheme) and.push({ schemeType: { in: [...filter.scheme] } });
   if (filter?.status) and.push({ OR: filter.status.map((status) => whereStatus(status, ctx.caller.now)) });

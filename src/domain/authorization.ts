@@ -1,15 +1,16 @@
 import type { Opening } from "../db/generated/client.ts";
 import { Failure } from "../lib/failure.ts";
 import { oauth2 } from "../schemes/index.ts";
-import { type RequestWithParties, requestWithParties } from "./connection-parties.ts";
-import { isFinished, presentRequest } from "./connection-request.ts";
+import { isMuted, type RequestWithParties, requestWithParties } from "./connection-parties.ts";
+import { presentRequest } from "./connection-request.ts";
 import { exchange } from "./exchange.ts";
-import { cancelAtBrowser, denyRequest, failRequest } from "./fail-request.ts";
+import { type Ending, endRequest } from "./fail-request.ts";
 import { oauthClientFor } from "./oauth-client.ts";
-import { hash, isSameBrowser, type Outcome, partiesOfLink } from "./opening.ts";
-import { confirmPage, type PageModel, pageOf, refusedCallback, unknownLink } from "./page-model.ts";
+import { claimOpening, forgetOpening, hash, isSameBrowser, type Outcome, partiesOfLink } from "./opening.ts";
+import { confirmPage, failurePage, type PageModel, pageOf, refusedCallback, unknownLink } from "./page-model.ts";
 import { askProduct } from "./person.ts";
 import type { Services } from "./services.ts";
+import { settled } from "./settled.ts";
 
 export { type Cookie, type Outcome, openLink } from "./opening.ts";
 export type { PageModel } from "./page-model.ts";
@@ -39,19 +40,22 @@ export async function receiveCallback(services: Services, input: CallbackInput):
   const found = await findOpening(services, input);
   if ("page" in found) return found;
   const { opening, parties } = found;
-  if (opening.consumedAt || isFinished(presentRequest(parties.request, parties.now).status)) return settled(services, parties);
   const { request } = parties;
+  if (opening.consumedAt || presentRequest(request, parties.now).status !== "AUTHORIZING") return settled(services, request.id);
+  const muted = isMuted(parties);
+  if (muted) return { page: failurePage(parties, muted) };
+  const end = async (ending: Pick<Ending, "to" | "failure">): Promise<Outcome> => {
+    await endRequest(services, request, { ...ending, from: ["AUTHORIZING"], ip: input.ip, claim: claimOpening(opening) });
+    await forgetOpening(services, opening);
+    return settled(services, request.id);
+  };
   try {
     const { client } = await oauthClientFor(services, parties.authConfig, request.parameters);
     const check = oauth2.checkCallback({ ...client, redirectUri: opening.redirectUri }, input.parameters);
-    if (check.outcome === "DENIED") {
-      if (await consume(services, opening)) await denyRequest(services, request, input.ip);
-      return settled(services, parties);
-    }
+    if (check.outcome === "DENIED") return await end({ to: "DENIED" });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    if (await consume(services, opening)) await failRequest(services, request, error.details, ["AUTHORIZING"], input.ip);
-    return settled(services, parties);
+    return end({ to: "FAILED", failure: error.details });
   }
   if (parties.project.verifyUrl) return askProduct(services, parties, opening, input.parameters);
   // The click is the consumption: a reload of this page, or a scanner's GET, takes nothing away.
@@ -70,10 +74,11 @@ export async function submitPerson(
   const found = await checkOpening(services, { id: sealed.opening }, parameters, input.cookies);
   if ("page" in found) return found;
   const { opening, parties } = found;
-  if (!(await consume(services, opening))) return settled(services, parties);
-  if (input.confirm) await exchange(services, { parties, opening, parameters, ip: input.ip });
-  else await cancelAtBrowser(services, parties.request, input.ip);
-  return settled(services, parties);
+  const { request } = parties;
+  const claim = claimOpening(opening);
+  if (input.confirm) await exchange(services, { parties, opening, parameters, ip: input.ip, claim });
+  else await endRequest(services, request, { from: ["AUTHORIZING"], to: "CANCELED", ip: input.ip, claim });
+  return settled(services, request.id);
 }
 
 type Found = { opening: Opening; parties: RequestWithParties };
@@ -107,22 +112,4 @@ async function checkOpening(
   if (opening.expiresAt <= parties.now && !opening.consumedAt)
     return { page: { ...refusedCallback("This took too long."), kind: "EXPIRED" } };
   return { opening, parties };
-}
-
-/** The one UPDATE that decides who redeems: of a hundred identical callbacks one gets true. */
-export async function consume(services: Services, opening: Opening): Promise<boolean> {
-  return services.database.transact(async (tx) => {
-    const { count } = await tx.opening.updateMany({
-      where: { projectId: opening.projectId, id: opening.id, consumedAt: null, expiresAt: { gt: tx.now } },
-      data: { consumedAt: tx.now },
-    });
-    return count === 1;
-  });
-}
-
-/** Where the browser goes with what the request has come to: back to the product, or to a page of ours. */
-async function settled(services: Services, before: RequestWithParties): Promise<Outcome> {
-  const parties = (await requestWithParties(services, before.request.id))!;
-  const page = pageOf(services, parties);
-  return page.returnTo && !page.popup ? { redirectTo: page.returnTo } : { page };
 }

@@ -1,5 +1,6 @@
 import type { Database, Tx } from "../db/database.ts";
 import { encodeId, newId } from "../lib/ids.ts";
+import { StartError } from "../lib/start-error.ts";
 import { recordAuditAs } from "./audit.ts";
 import { hashToken, mintToken, tokenKind, tokenPrefix } from "./tokens.ts";
 
@@ -20,7 +21,7 @@ export async function ensureFirstProject(
   config: { bootstrapApiKey: string | null; allowedReturnUrls: readonly string[]; corsOrigins: readonly string[] },
 ): Promise<Bootstrap> {
   if (config.bootstrapApiKey && tokenKind(config.bootstrapApiKey) !== "mlk_") {
-    throw new Error(
+    throw new StartError(
       "MOORLINE_BOOTSTRAP_API_KEY is mistyped, or has other than printable ASCII characters: its checksum does not fit.",
     );
   }

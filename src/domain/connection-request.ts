@@ -62,9 +62,9 @@ export interface ConnectionRequestFilter {
 export function requestWhere(ctx: Context, filter?: ConnectionRequestFilter | null): Prisma.ConnectionRequestWhereInput {
   const and: Prisma.ConnectionRequestWhereInput[] = [visibleRequests(ctx)];
   if (filter?.user) and.push({ user: userRefWhere(filter.user) });
-  if (filter?.connectorSlug) and.push({ connectorSlug: filter.connectorSlug });
-  if (filter?.authConfigId) and.push({ authConfigId: decodeId("AuthConfig", filter.authConfigId) ?? NOBODY });
-  if (filter?.credentialId) and.push({ credentialId: decodeId("Credential", filter.credentialId) ?? NOBODY });
+  if (filter?.connectorSlug != null) and.push({ connectorSlug: filter.connectorSlug });
+  if (filter?.authConfigId != null) and.push({ authConfigId: decodeId("AuthConfig", filter.authConfigId) ?? NOBODY });
+  if (filter?.credentialId != null) and.push({ credentialId: decodeId("Credential", filter.credentialId) ?? NOBODY });
   if (filter?.status) and.push({ OR: filter.status.map((status) => whereStatus(status, ctx.caller.now)) });
   return { AND: and };
 }

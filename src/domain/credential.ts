@@ -78,8 +78,8 @@ export interface CredentialFilter {
 export function credentialWhere(ctx: Context, filter?: CredentialFilter | null): Prisma.CredentialWhereInput {
   const and: Prisma.CredentialWhereInput[] = [visibleCredentials(ctx)];
   if (filter?.user) and.push({ user: userRefWhere(filter.user) });
-  if (filter?.connectorSlug) and.push({ connectorSlug: filter.connectorSlug });
-  if (filter?.authConfigId) and.push({ authConfigId: decodeId("AuthConfig", filter.authConfigId) ?? { in: [] } });
+  if (filter?.connectorSlug != null) and.push({ connectorSlug: filter.connectorSlug });
+  if (filter?.authConfigId != null) and.push({ authConfigId: decodeId("AuthConfig", filter.authConfigId) ?? { in: [] } });
   if (filter?.status) and.push({ OR: filter.status.map((status) => whereStatus(status, ctx.caller.now)) });
   if (filter?.expiringBefore) and.push({ accessTokenExpiresAt: { lt: filter.expiringBefore } });
   const search = searchText(filter?.search);
@@ -177,8 +177,8 @@ export async function updateCredential(
     return recordCredentialEvent(
       tx,
       before,
-      { kind: "UPDATED", status: before.health, message: "The label was changed." },
-      { kind: "UPDATED", statusBefore: before.health },
+      { kind: "UPDATED", status: credentialStatus(before, tx.now), message: "The label was changed." },
+      { kind: "UPDATED", statusBefore: credentialStatus(before, tx.now) },
     );
   });
   return { credential };

@@ -8,9 +8,9 @@ import { recordAuditAs } from "./audit.ts";
 import type { RequestWithParties } from "./connection-parties.ts";
 import { transition } from "./connection-request.ts";
 import { storeNewGrant, updateGrant } from "./credential-tokens.ts";
-import { failRequest, requestActor } from "./fail-request.ts";
+import { acquitConfig, type Claim, endRequest, requestActor } from "./fail-request.ts";
 import { type OAuthParty, oauthClientFor } from "./oauth-client.ts";
-import { type FlowSecrets, flowAddress } from "./opening.ts";
+import { type FlowSecrets, flowAddress, forgetOpening } from "./opening.ts";
 import { lockOwner } from "./row-lock.ts";
 import type { Services } from "./services.ts";
 
@@ -20,12 +20,14 @@ export interface ExchangeInput {
   /** The provider's answer at the redirect URI. */
   parameters: URLSearchParams;
   ip: string | null;
+  /** Decides who redeems, in the transaction that begins it. */
+  claim: Claim;
 }
 
 /** Redeems the code and stores what comes of it. Whatever happens, the request ends: ACTIVE, or FAILED with a reason. */
 export async function exchange(services: Services, input: ExchangeInput): Promise<void> {
   const { request } = input.parties;
-  const begun = await services.database.transact((tx) => transition(tx, request, ["AUTHORIZING", "VERIFYING"], "EXCHANGING"));
+  const begun = await services.database.transact(async (tx) => (await input.claim(tx)) && begin(tx, request));
   if (!begun) return;
   try {
     const got = await redeemCode(services, input);
@@ -38,11 +40,25 @@ export async function exchange(services: Services, input: ExchangeInput): Promis
         { requestId: request.id, err: error instanceof Error ? error : undefined },
         "the exchange of a code failed",
       );
-    await failRequest(services, request, known ? error.details : INTERNAL, ["EXCHANGING"], input.ip);
+    const failure = known ? error.details : INTERNAL;
+    await endRequest(services, request, { from: ["EXCHANGING"], to: "FAILED", failure, ip: input.ip, fromProvider: true });
   } finally {
-    await forget(services, request, input.opening);
+    await forgetOpening(services, input.opening);
   }
 }
+
+/** Whoever pressed the button in the last second of the request shall still see the provider's answer. */
+async function begin(tx: Tx, request: ConnectionRequest): Promise<boolean> {
+  const enough = new Date(tx.now.getTime() + EXCHANGE_SECONDS * 1000);
+  const present = await tx.connectionRequest.findFirst({
+    where: { projectId: request.projectId, id: request.id },
+    select: { expiresAt: true },
+  });
+  const expiresAt = present && present.expiresAt > enough ? present.expiresAt : enough;
+  return (await transition(tx, request, ["AUTHORIZING", "VERIFYING"], "EXCHANGING", { expiresAt })) !== null;
+}
+
+const EXCHANGE_SECONDS = 60;
 
 const INTERNAL: FailureDetails = {
   code: "INTERNAL",
@@ -97,10 +113,7 @@ async function complete(
   // It was cancelled, or ran out, while the provider answered: then nothing of it stays.
   if (!done)
     throw new Failure({ ...INTERNAL, code: "STATE_MISMATCH", message: "The request had ended before the provider answered." });
-  await tx.authConfig.updateMany({
-    where: { projectId: request.projectId, id: authConfig.id, errorReason: { not: null } },
-    data: { errorReason: null, updatedAt: tx.now },
-  });
+  await acquitConfig(tx, authConfig);
   const actor = requestActor(request, ip);
   const action = reuse ? "credential.reauthorized" : "credential.connected";
   await recordAuditAs(tx, actor, {
@@ -170,11 +183,4 @@ function alreadyConnected(known: Credential): FailureDetails {
     remedy: "Use the present credential, or choose another account at the provider.",
     retryable: true,
   };
-}
-
-/** The flow's secrets have served. */
-async function forget(services: Services, request: ConnectionRequest, opening: Opening): Promise<void> {
-  await services.database.transact((tx) =>
-    services.vault.destroy(tx, { projectId: request.projectId, table: "Opening", id: opening.id }),
-  );
 }

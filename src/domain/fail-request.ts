@@ -1,4 +1,5 @@
 import type { ConnectionRequest } from "../db/generated/client.ts";
+import type { Tx } from "../db/database.ts";
 import type { FailureDetails } from "../lib/failure.ts";
 import { type AuditActor, recordAuditAs } from "./audit.ts";
 import { type ConnectionStatus, transition } from "./connection-request.ts";
@@ -15,51 +16,27 @@ export function requestActor(request: ConnectionRequest, ip: string | null = nul
   };
 }
 
-/** Ends a request with DENIED. Null where it had ended already. */
-export function denyRequest(
-  services: Services,
-  request: ConnectionRequest,
-  ip: string | null,
-): Promise<ConnectionRequest | null> {
-  return end(services, request, ["AUTHORIZING"], "DENIED", null, ip);
+/** What has to be taken in the same transaction (an opening, a verification); false: somebody else was first, and nothing happens. */
+export type Claim = (tx: Tx) => Promise<boolean>;
+
+export interface Ending {
+  from: ConnectionStatus[];
+  to: "FAILED" | "DENIED" | "CANCELED";
+  failure?: FailureDetails;
+  ip?: string | null;
+  claim?: Claim;
+  /** The provider said so to us, and not through a browser, which can make up any answer: only then is its config accused. */
+  fromProvider?: boolean;
 }
 
-/** Ends a request with FAILED, and accuses the auth config where the provider refuses the client itself. */
-export function failRequest(
-  services: Services,
-  request: ConnectionRequest,
-  failure: FailureDetails,
-  from: ConnectionStatus[],
-  ip: string | null = null,
-): Promise<ConnectionRequest | null> {
-  return end(services, request, from, "FAILED", failure, ip);
-}
-
-export function cancelAtBrowser(
-  services: Services,
-  request: ConnectionRequest,
-  ip: string | null,
-): Promise<ConnectionRequest | null> {
-  return end(services, request, ["AUTHORIZING"], "CANCELED", null, ip);
-}
-
-async function end(
-  services: Services,
-  request: ConnectionRequest,
-  from: ConnectionStatus[],
-  to: "FAILED" | "DENIED" | "CANCELED",
-  failure: FailureDetails | null,
-  ip: string | null,
-): Promise<ConnectionRequest | null> {
+/** Ends a request. Null where it had ended already, or the claim was taken. */
+export function endRequest(services: Services, request: ConnectionRequest, ending: Ending): Promise<ConnectionRequest | null> {
+  const { from, to, failure, ip = null, claim, fromProvider } = ending;
   return services.database.transact(async (tx) => {
+    if (claim && !(await claim(tx))) return null;
     const ended = await transition(tx, request, from, to, failure ? { failure } : {});
     if (!ended) return null;
-    if (failure?.code === "INVALID_CLIENT" || failure?.code === "APP_SUSPENDED") {
-      await tx.authConfig.updateMany({
-        where: { projectId: request.projectId, id: request.authConfigId },
-        data: { errorReason: `${failure.message} ${failure.remedy}`, updatedAt: tx.now },
-      });
-    }
+    if (failure && fromProvider) await accuseConfig(tx, { projectId: request.projectId, id: request.authConfigId }, failure);
     await recordAuditAs(tx, requestActor(request, ip), {
       action: `connection_request.${to.toLowerCase()}`,
       outcome: to === "FAILED" ? "FAILED" : "ALLOWED",
@@ -68,5 +45,22 @@ async function end(
       details: failure ? { code: failure.code, providerCode: failure.providerCode ?? null } : {},
     });
     return ended;
+  });
+}
+
+/** The auth config shows ERROR, with the reason, where the provider refuses the client itself. */
+export async function accuseConfig(tx: Tx, config: { projectId: string; id: string }, failure: FailureDetails): Promise<void> {
+  if (failure.code !== "INVALID_CLIENT" && failure.code !== "APP_SUSPENDED") return;
+  await tx.authConfig.updateMany({
+    where: { projectId: config.projectId, id: config.id },
+    data: { errorReason: `${failure.message} ${failure.remedy}`, updatedAt: tx.now },
+  });
+}
+
+/** A success is the proof that the provider accepts the client again. */
+export async function acquitConfig(tx: Tx, config: { projectId: string; id: string }): Promise<void> {
+  await tx.authConfig.updateMany({
+    where: { projectId: config.projectId, id: config.id, errorReason: { not: null } },
+    data: { errorReason: null, updatedAt: tx.now },
   });
 }

@@ -8,7 +8,7 @@ import { oauth2 } from "../schemes/index.ts";
 import { stringParameters } from "./auth-config-view.ts";
 import { isMuted, type RequestWithParties, requestWithParties } from "./connection-parties.ts";
 import { presentRequest, transition } from "./connection-request.ts";
-import { failRequest } from "./fail-request.ts";
+import { type Claim, endRequest } from "./fail-request.ts";
 import { oauthClientFor } from "./oauth-client.ts";
 import { failurePage, type PageModel, pageOf, unknownLink } from "./page-model.ts";
 import type { Services } from "./services.ts";
@@ -60,7 +60,14 @@ export async function openLink(services: Services, input: { token: string }): Pr
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     // What may pass leaves the request as it is: the same link works a moment later.
-    if (!error.details.retryable) await failRequest(services, request, error.details, ["PENDING", "AUTHORIZING"]);
+    if (!error.details.retryable) {
+      await endRequest(services, request, {
+        from: ["PENDING", "AUTHORIZING"],
+        to: "FAILED",
+        failure: error.details,
+        fromProvider: true,
+      });
+    }
     return { page: failurePage(parties, error.details) };
   }
 }
@@ -113,6 +120,27 @@ async function storeOpening(
     await announce(tx, `request:${request.id}`);
     return { name: cookieName(services, minted.state), value: browser, maxAgeSeconds: OPENING_SECONDS };
   });
+}
+
+/** The one UPDATE that decides whose answer counts: of a hundred identical callbacks one gets true. */
+export function claimOpening(
+  opening: Opening,
+  more: { verificationHash?: Uint8Array<ArrayBuffer>; verificationExpiresAt?: Date } = {},
+): Claim {
+  return async (tx) => {
+    const { count } = await tx.opening.updateMany({
+      where: { projectId: opening.projectId, id: opening.id, consumedAt: null, expiresAt: { gt: tx.now } },
+      data: { consumedAt: tx.now, ...more },
+    });
+    return count === 1;
+  };
+}
+
+/** The secrets of an opening have served: nothing of them stays. */
+export async function forgetOpening(services: Services, opening: Opening): Promise<void> {
+  await services.database.transact((tx) =>
+    services.vault.destroy(tx, { projectId: opening.projectId, table: "Opening", id: opening.id }),
+  );
 }
 
 export function flowAddress(request: ConnectionRequest, openingId: string) {

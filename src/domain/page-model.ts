@@ -23,8 +23,6 @@ export interface PageModel {
   /** What a popup tells its opener, and whom. */
   popup?: { origin: string; connectionRequestId: string; status: ConnectionStatus } | null;
   scopes?: { name: string; description: string | null }[];
-  /** CONFIRM: where the answer to the form may redirect to, as a CSP source (`form-action` covers redirects too): an origin, or `myapp:`. */
-  leadsTo?: string | null;
 }
 
 export function unknownLink(
@@ -74,14 +72,9 @@ export function confirmPage(parties: RequestWithParties, handle: string): PageMo
       : `Your ${connector.name} account is about to be connected to ${about(parties).productName}, for everyone who works there.`,
     remedy: "If you did not start this yourself, or are somebody else, choose “This is not me”: nothing will be connected.",
     handle,
-    leadsTo: request.returnUrl && cspSource(request.returnUrl),
+
     scopes: request.requestedScopes.map((name) => ({ name, description: known.get(name) ?? null })),
   };
-}
-
-function cspSource(url: string): string {
-  const { origin, protocol } = new URL(url);
-  return origin === "null" ? protocol : origin;
 }
 
 /** What a request has come to. */
@@ -101,6 +94,8 @@ export function pageOf(services: Services, parties: RequestWithParties): PageMod
       return {
         ...base,
         kind: "START",
+        returnTo: null,
+        popup: null,
         message: `Connect your ${connector.name} account.`,
         authorizationUrl: linksOf(services, request.id).authorizationUrl,
       };

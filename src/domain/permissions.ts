@@ -46,7 +46,15 @@ export const ROLE_PERMISSIONS: Record<Role, readonly Permission[]> = {
   ADMIN: PERMISSIONS,
   DEVELOPER: WRITES,
   VIEWER: READS,
-  END_USER: ["AUTH_CONFIG_READ", "CREDENTIAL_READ", "CONNECTOR_READ", "CREDENTIAL_CREATE", "CONNECTION_INITIATE"],
+  END_USER: [
+    "AUTH_CONFIG_READ",
+    "CREDENTIAL_READ",
+    "CONNECTOR_READ",
+    "USER_READ",
+    "CREDENTIAL_CREATE",
+    "CREDENTIAL_DELETE",
+    "CONNECTION_INITIATE",
+  ],
 };
 
 /** A key may hold more than its role: `CREDENTIAL_REVEAL` for a DEVELOPER's back end, say. */

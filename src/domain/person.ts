@@ -9,11 +9,11 @@ import { assertApiKey, assertMay } from "./caller.ts";
 import { type RequestWithParties, requestWithParties } from "./connection-parties.ts";
 import { transition } from "./connection-request.ts";
 import { exchange } from "./exchange.ts";
-import { failRequest } from "./fail-request.ts";
+import { type Claim, endRequest } from "./fail-request.ts";
 import { parseInput } from "./input.ts";
-import { flowAddress, hash, type Outcome } from "./opening.ts";
-import { pageOf } from "./page-model.ts";
+import { claimOpening, flowAddress, forgetOpening, hash, type Outcome } from "./opening.ts";
 import type { Context, Services } from "./services.ts";
+import { settled } from "./settled.ts";
 import { type UserRef, userRefWhere } from "./user-ref.ts";
 
 const VERIFICATION_SECONDS = 300;
@@ -38,19 +38,16 @@ export async function askProduct(
   const { request, project } = parties;
   const verification = randomBytes(32).toString("base64url");
   const won = await services.database.transact(async (tx) => {
-    const { count } = await tx.opening.updateMany({
-      where: { projectId: opening.projectId, id: opening.id, consumedAt: null, expiresAt: { gt: tx.now } },
-      data: {
-        consumedAt: tx.now,
-        verificationHash: hash(verification),
-        verificationExpiresAt: new Date(tx.now.getTime() + VERIFICATION_SECONDS * 1000),
-      },
-    });
-    if (count !== 1) return false;
+    const verificationExpiresAt = new Date(tx.now.getTime() + VERIFICATION_SECONDS * 1000);
+    const claim = claimOpening(opening, { verificationHash: hash(verification), verificationExpiresAt });
+    if (!(await claim(tx))) return false;
+    // Of a request that was about to run out the verification's five minutes are left.
+    const expiresAt = request.expiresAt > verificationExpiresAt ? request.expiresAt : verificationExpiresAt;
+    if (!(await transition(tx, request, ["AUTHORIZING"], "VERIFYING", { expiresAt }))) return false;
     await services.vault.seal(tx, { ...flowAddress(request, opening.id), column: "callback" }, new Secret(parameters.toString()));
-    return (await transition(tx, request, ["AUTHORIZING"], "VERIFYING")) !== null;
+    return true;
   });
-  if (!won) return { page: pageOf(services, (await requestWithParties(services, request.id))!) };
+  if (!won) return settled(services, request.id);
   const url = new URL(project.verifyUrl!);
   url.searchParams.set("verification", verification);
   return { redirectTo: url.href };
@@ -81,16 +78,20 @@ export async function confirmConnection(
     select: { id: true },
   });
   if (!user) throw InvalidInputError.at(["user"], "NOT_FOUND", "There is no such user.");
-  await claimVerification(ctx, opening);
-  if (parties.request.userId && parties.request.userId !== user.id)
-    await failRequest(services, parties.request, WRONG_PERSON, ["VERIFYING"], caller.ip);
-  else await redeem(services, parties, opening, caller.ip);
+  const { request } = parties;
+  const claim = claimVerification(ctx, opening);
+  if (request.userId && request.userId !== user.id) {
+    await endRequest(services, request, { from: ["VERIFYING"], to: "FAILED", failure: WRONG_PERSON, ip: caller.ip, claim });
+    await forgetOpening(services, opening);
+  } else {
+    await redeem(services, parties, opening, caller.ip, claim);
+  }
   return { connectionRequest: (await requestWithParties(services, opening.requestId))!.request };
 }
 
 /** One-time, five minutes: of two calls one goes on. */
-async function claimVerification(ctx: Context, opening: Opening): Promise<void> {
-  await ctx.services.database.transact(async (tx) => {
+function claimVerification(ctx: Context, opening: Opening): Claim {
+  return async (tx) => {
     const { count } = await tx.opening.updateMany({
       where: { projectId: opening.projectId, id: opening.id, verifiedAt: null, verificationExpiresAt: { gt: tx.now } },
       data: { verifiedAt: tx.now },
@@ -105,13 +106,14 @@ async function claimVerification(ctx: Context, opening: Opening): Promise<void> 
       targetType: "ConnectionRequest",
       targetId: opening.requestId,
     });
-  });
+    return true;
+  };
 }
 
-async function redeem(services: Services, parties: RequestWithParties, opening: Opening, ip: string | null): Promise<void> {
+async function redeem(services: Services, parties: RequestWithParties, opening: Opening, ip: string | null, claim: Claim) {
   const sealed = await services.vault.open(services.database, {
     ...flowAddress(parties.request, opening.id),
     column: "callback",
   });
-  await exchange(services, { parties, opening, parameters: new URLSearchParams(sealed?.reveal() ?? ""), ip });
+  await exchange(services, { parties, opening, parameters: new URLSearchParams(sealed?.reveal() ?? ""), ip, claim });
 }

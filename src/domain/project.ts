@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Prisma } from "../db/database.ts";
 import type { ApiKey, Project } from "../db/generated/client.ts";
 import { ForbiddenError, NotFoundError } from "../lib/errors.ts";
+import { isOrigin, isReturnUrl } from "../lib/front-end.ts";
 import { decodeId, newId } from "../lib/ids.ts";
 import { recordAudit, recordAuditAs } from "./audit.ts";
 import { assertApiKey, assertMay, may } from "./caller.ts";
@@ -148,26 +149,3 @@ function cleared<T>(value: T[] | null | undefined): T[] | undefined {
 const RETURN_URL =
   "A return URL is a complete URL without fragment: https://…, http://… or an app's own scheme, such as myapp://connected.";
 const ORIGIN = "An origin is scheme, host and port only, such as https://app.example.com, as the browser writes it.";
-
-/** Schemes that a browser would run or read itself, instead of going somewhere. */
-const LOCAL_SCHEMES = ["javascript:", "data:", "vbscript:", "file:", "blob:", "about:", "view-source:", "filesystem:"];
-
-function isReturnUrl(value: string): boolean {
-  const url = URL.parse(value);
-  return (
-    url !== null &&
-    !url.hash &&
-    !value.includes("#") &&
-    !url.username &&
-    !url.password &&
-    !LOCAL_SCHEMES.includes(url.protocol) &&
-    !/[\s\\]/.test(value)
-  );
-}
-
-function isOrigin(value: string): boolean {
-  const url = URL.parse(value);
-  if (url && ["http:", "https:"].includes(url.protocol)) return url.origin === value;
-  // What a web view of an app sends: capacitor://localhost.
-  return /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9.-]+(:\d{1,5})?$/.test(value) && !LOCAL_SCHEMES.includes(url?.protocol ?? "about:");
-}

@@ -3,6 +3,7 @@ import { CredentialNotUsableError, NotFoundError, ProviderError } from "../lib/e
 import { Failure } from "../lib/failure.ts";
 import { Secret } from "../lib/secret.ts";
 import { oauth2 } from "../schemes/index.ts";
+import type { OAuth2Client, TokenSet } from "../schemes/oauth2/types.ts";
 import { recordAudit } from "./audit.ts";
 import { assertMay } from "./caller.ts";
 import { assertUsable, getCredential } from "./credential.ts";
@@ -55,7 +56,7 @@ export async function freshTokens(
   { minTtlSeconds = 60, force = false }: { minTtlSeconds?: number; force?: boolean } = {},
 ): Promise<FreshTokens> {
   const first = await load(services, projectId, id);
-  const giveUpAt = Date.now() + WAIT_MS;
+  const giveUpAt = performance.now() + WAIT_MS;
   let failed: unknown = null;
   for (let loaded = first; ; loaded = await load(services, projectId, id)) {
     const now = await services.database.now();
@@ -63,9 +64,15 @@ export async function freshTokens(
     const renewed = loaded.grant.generation > first.grant.generation;
     const ttl = loaded.accessTokenExpiresAt ? loaded.accessTokenExpiresAt.getTime() - now.getTime() : Number.POSITIVE_INFINITY;
     const good = force ? renewed : renewed || ttl > minTtlSeconds * 1000;
-    if (good || (!loaded.canRefresh && ttl > 0)) return { credential: loaded, tokens: await openTokens(services, loaded) };
-    if (failed !== null || Date.now() > giveUpAt) {
-      if (ttl > 0 && !force) return { credential: loaded, tokens: await openTokens(services, loaded) };
+    const over = failed !== null || performance.now() > giveUpAt;
+    if (good || (ttl > 0 && !force && over) || (!loaded.canRefresh && ttl > 0)) {
+      const tokens = await openTokens(services, loaded);
+      if (tokens) return { credential: loaded, tokens };
+      // Renewed once more, or revoked, between the two reads.
+      failed = null;
+      continue;
+    }
+    if (over) {
       throw (
         failed ??
         new ProviderError("The refresh of this credential is taking too long. Try again in a moment.", {
@@ -99,6 +106,8 @@ async function refreshOrWait(services: Services, loaded: Loaded): Promise<void> 
 
 async function refreshUnder(services: Services, loaded: Loaded, lease: Lease): Promise<void> {
   const before = await openTokens(services, loaded);
+  // It was authorized again or revoked since the lease was taken, which is no longer ours then.
+  if (!before) return;
   try {
     const { client, api } = await oauthClientFor(services, loaded.authConfig, loaded.parameters, loaded.grant.clientId);
     assertSameOrigin(loaded, oauth2.originsOf(client, api).token);
@@ -110,7 +119,8 @@ async function refreshUnder(services: Services, loaded: Loaded, lease: Lease): P
       timeoutMs: REQUEST_MS,
       onRawAnswer: (body) => sealAnswer(services, loaded, lease, body),
     });
-    await storeRefreshed(services, loaded, lease, tokens, before);
+    if ((await storeRefreshed(services, loaded, lease, tokens, before)) === "REVOKED")
+      await endAtProvider(services, client, tokens);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     await storeFailure(services, loaded, lease, error);
@@ -125,6 +135,12 @@ async function refreshUnder(services: Services, loaded: Loaded, lease: Lease): P
       error.details.code === "RATE_LIMITED" ? "RATE_LIMITED" : "PROVIDER_ERROR",
     );
   }
+}
+
+/** It was revoked while the provider renewed it: what came is ended there too. */
+async function endAtProvider(services: Services, client: OAuth2Client, tokens: TokenSet): Promise<void> {
+  const { accessToken, refreshToken } = tokens;
+  await oauth2.revoke({ client, accessToken, refreshToken, fetch: services.egress.fetch });
 }
 
 /** A refresh token goes to the origin that issued it, and to no other that a config may name since. Throws Failure CONFIG_CHANGED. */
@@ -147,8 +163,27 @@ async function load(services: Services, projectId: string, id: string): Promise<
   return row as Loaded;
 }
 
-async function openTokens(services: Services, { grant, ...credential }: Loaded): Promise<StoredTokens> {
-  const secret = await services.vault.open(services.database, tokensAddress(credential, grant.generation));
-  if (!secret) throw new Error("A credential's tokens are missing from the vault.");
-  return JSON.parse(secret.reveal()) as StoredTokens;
+/** Null where the grant has moved on since it was read, and its tokens with it. Throws where they are there and do not open. */
+async function openTokens(services: Services, { grant, ...credential }: Loaded): Promise<StoredTokens | null> {
+  try {
+    const secret = await services.vault.open(services.database, tokensAddress(credential, grant.generation));
+    if (secret) return JSON.parse(secret.reveal()) as StoredTokens;
+  } catch (error) {
+    if (!(await hasMovedOn(services, credential, grant))) throw error;
+    return null;
+  }
+  if (await hasMovedOn(services, credential, grant)) return null;
+  throw new Error("A credential's tokens are missing from the vault.");
+}
+
+async function hasMovedOn(
+  services: Services,
+  { projectId, id }: { projectId: string; id: string },
+  grant: Grant,
+): Promise<boolean> {
+  const present = await services.database.prisma.credential.findFirst({
+    where: { projectId, id, deletedAt: null },
+    include: { grant: true },
+  });
+  return present?.grant?.generation !== grant.generation || present.health === "REVOKED";
 }

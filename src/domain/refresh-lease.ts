@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Tx } from "../db/database.ts";
-import type { Credential, Grant } from "../db/generated/client.ts";
+import type { AuthConfig, Credential, Grant } from "../db/generated/client.ts";
 import type { Failure } from "../lib/failure.ts";
 import { newId } from "../lib/ids.ts";
 import type { Secret } from "../lib/secret.ts";
@@ -8,6 +8,8 @@ import { OAuthFailure } from "../schemes/oauth2/failures.ts";
 import type { TokenSet } from "../schemes/oauth2/types.ts";
 import { recordCredentialEvent } from "./credential-event.ts";
 import { expiryOf, type StoredTokens, sealTokens, storedTokens } from "./credential-tokens.ts";
+import { accuseConfig, acquitConfig } from "./fail-request.ts";
+import { clientIdOf } from "./oauth-client.ts";
 import type { Services } from "./services.ts";
 
 const LEASE_SECONDS = 30;
@@ -18,7 +20,7 @@ export interface Lease {
   attemptId: string;
 }
 
-type Refreshing = Credential & { grant: Grant };
+type Refreshing = Credential & { grant: Grant; authConfig: AuthConfig };
 
 /** One conditional UPDATE by the database's clock decides who refreshes, and the attempt is on record before the request leaves. */
 export async function claimLease(services: Services, { projectId, id }: Credential, generation: number): Promise<Lease | null> {
@@ -55,36 +57,29 @@ export function sealAnswer(services: Services, credential: Credential, lease: Le
   );
 }
 
-/** Writes the new tokens only if lease and generation still hold; a re-authorization that came in between is newer and stays. */
+/**
+ * Writes the new tokens only if lease and generation still hold; a re-authorization that came in between is newer and stays. REVOKED:
+ * the credential was ended in the meantime, and the new tokens with it.
+ */
 export async function storeRefreshed(
   services: Services,
   before: Refreshing,
   lease: Lease,
   tokens: TokenSet,
   old: StoredTokens,
-): Promise<void> {
-  await services.database.transact(async (tx) => {
+): Promise<"STORED" | "SUPERSEDED" | "REVOKED"> {
+  return services.database.transact(async (tx) => {
     const generation = lease.generation + 1;
     const held = await release(tx, before, lease, { generation });
-    await finishAttempt(tx, services, before, lease, held ? "SUCCEEDED" : "SUPERSEDED");
-    if (!held) return;
+    const alive = { id: before.id, projectId: before.projectId, deletedAt: null, health: { not: "REVOKED" } };
+    const isAlive = held
+      ? (await tx.credential.updateMany({ where: alive, data: renewedFields(tx, before, tokens) })).count === 1
+      : (await tx.credential.count({ where: alive })) === 1;
+    const outcome = isAlive ? (held ? "STORED" : "SUPERSEDED") : "REVOKED";
+    await finishAttempt(tx, services, before, lease, outcome === "STORED" ? "SUCCEEDED" : outcome);
+    if (outcome !== "STORED") return outcome;
     await sealTokens(tx, services, before, generation, storedTokens(tokens, old));
-    const scopesChanged = before.grantedScopes.join(" ") !== tokens.grantedScopes.join(" ");
-    await tx.credential.update({
-      where: { id: before.id },
-      data: {
-        accessTokenExpiresAt: expiryOf(tx, tokens),
-        tokenType: tokens.tokenType,
-        grantedScopes: tokens.grantedScopes,
-        parameters: { ...(before.parameters as Record<string, string>), ...tokens.discovered },
-        lastRefreshedAt: tx.now,
-        health: "ACTIVE",
-        healthReason: null,
-        version: { increment: 1 },
-        updatedAt: tx.now,
-      },
-      select: { id: true },
-    });
+    if (isPresentClient(services, before)) await acquitConfig(tx, { projectId: before.projectId, id: before.authConfigId });
     const change = { kind: "UPDATED" as const, statusBefore: before.health };
     await recordCredentialEvent(
       tx,
@@ -92,11 +87,29 @@ export async function storeRefreshed(
       { kind: "REFRESHED", status: "ACTIVE", message: "The access token was renewed." },
       change,
     );
-    if (scopesChanged) {
+    if (before.grantedScopes.join(" ") !== tokens.grantedScopes.join(" ")) {
       const message = `The provider now grants: ${tokens.grantedScopes.join(", ") || "nothing"}.`;
       await recordCredentialEvent(tx, before, { kind: "SCOPES_CHANGED", status: "ACTIVE", message }, change);
     }
+    return outcome;
   });
+}
+
+function renewedFields(tx: Tx, before: Refreshing, tokens: TokenSet) {
+  return {
+    accessTokenExpiresAt: expiryOf(tx, tokens),
+    tokenType: tokens.tokenType,
+    grantedScopes: tokens.grantedScopes,
+    parameters: { ...(before.parameters as Record<string, string>), ...tokens.discovered },
+    lastRefreshedAt: tx.now,
+    version: { increment: 1 },
+    updatedAt: tx.now,
+  };
+}
+
+/** A client that the config has left behind tells nothing about the one it has now. */
+function isPresentClient(services: Services, { authConfig, grant }: Refreshing): boolean {
+  return clientIdOf(services, authConfig) === grant.clientId;
 }
 
 /**
@@ -111,24 +124,14 @@ export async function storeFailure(services: Services, before: Refreshing, lease
     const held = await release(tx, before, lease, {});
     await finishAttempt(tx, services, before, lease, dead ? "REFUSED" : lost ? "RESPONSE_LOST" : "TRANSIENT");
     if (!held) return;
-    if (details.code === "INVALID_CLIENT" || details.code === "APP_SUSPENDED") {
-      await tx.authConfig.updateMany({
-        where: { projectId: before.projectId, id: before.authConfigId },
-        data: { errorReason: `${details.message} ${details.remedy}`, updatedAt: tx.now },
-      });
-    }
-    if (dead) {
-      await tx.credential.update({
-        where: { id: before.id },
-        data: {
-          health: "INVALID",
-          healthReason: `${details.message} ${details.remedy}`,
-          version: { increment: 1 },
-          updatedAt: tx.now,
-        },
-        select: { id: true },
-      });
-    }
+    if (isPresentClient(services, before))
+      await accuseConfig(tx, { projectId: before.projectId, id: before.authConfigId }, details);
+    const reason = { health: "INVALID", healthReason: `${details.message} ${details.remedy}`, version: { increment: 1 } };
+    const { count } = await tx.credential.updateMany({
+      where: { id: before.id, projectId: before.projectId, deletedAt: null, health: { not: "REVOKED" } },
+      data: { ...(dead && reason), updatedAt: tx.now },
+    });
+    if (count !== 1) return;
     const event = {
       kind: "REFRESH_FAILED" as const,
       status: dead ? "INVALID" : before.health,
@@ -157,6 +160,6 @@ async function finishAttempt(
 ): Promise<void> {
   await tx.refreshAttempt.update({ where: { id: lease.attemptId }, data: { outcome, finishedAt: tx.now }, select: { id: true } });
   // What could not be stored, because its answer made no sense, stays sealed for whoever repairs the connector.
-  if (outcome === "SUCCEEDED" || outcome === "REFUSED")
+  if (["SUCCEEDED", "REFUSED", "REVOKED"].includes(outcome))
     await services.vault.destroy(tx, { projectId, table: "RefreshAttempt", id: lease.attemptId });
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { AuthConfig, Credential, CustomConnector } from "../db/generated/client.ts";
-import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from "../lib/errors.ts";
-import { decodeId, newId } from "../lib/ids.ts";
+import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError, ProviderError } from "../lib/errors.ts";
+import { decodeId, encodeId, newId } from "../lib/ids.ts";
 import { Secret } from "../lib/secret.ts";
 import { SCHEMES } from "../schemes/index.ts";
 import type { SealedRow } from "../vault/vault.ts";
@@ -64,10 +64,10 @@ export async function revealCredential(
 ): Promise<{ credential: Credential; revealed: RevealedCredential }> {
   assertMay(ctx, "CREDENTIAL_REVEAL");
   const input = parseInput(schema, raw);
-  if (Boolean(input.id) === Boolean(input.match)) {
+  if ((input.id == null) === (input.match == null)) {
     throw InvalidInputError.at(["id"], "REQUIRED", "Name the credential by id, or by match: exactly one of them.");
   }
-  const id = input.id ? decodeId("Credential", input.id) : await matchOne(ctx, input.match!);
+  const id = input.id != null ? decodeId("Credential", input.id) : await matchOne(ctx, input.match!);
   if (!id) throw new NotFoundError("There is no such credential. Check the id.");
   const minTtlSeconds = input.minTtlSeconds ?? DEFAULT_MIN_TTL_SECONDS;
   let read = await readRecorded(ctx, id, minTtlSeconds, input.reason ?? null);
@@ -75,7 +75,10 @@ export async function revealCredential(
     await renew(ctx, read, minTtlSeconds);
     // The provider may give shorter lives than were asked for: what it has just given is as fresh as it gets.
     read = await readRecorded(ctx, id, 0, input.reason ?? null);
-    if (!read.recorded) assertUsable(read.credential, read.now);
+    if (!read.recorded) {
+      assertUsable(read.credential, read.now);
+      throw new ProviderError("The provider gave a token that had run out already. Try again in a moment.", { retryable: true });
+    }
   }
   return { credential: read.credential, revealed: await open(ctx, read) };
 }
@@ -139,7 +142,7 @@ const READ_AND_RECORD = `
       AND ($4::text[] IS NULL OR c."connectorSlug" = ANY($4)) AND ($5::uuid[] IS NULL OR c."userId" = ANY($5))
   ), audited AS (
     INSERT INTO "AuditEvent" ("id", "projectId", "at", "action", "outcome", "actorType", "actorId", "actorLabel", "targetType", "targetId", "ip", "details")
-    SELECT $6::uuid, $1::uuid, "now", 'credential.revealed', 'ALLOWED', $7, $8::uuid, $9, 'Credential', "id"::text, $10, $11::jsonb FROM found WHERE "fresh"
+    SELECT $6::uuid, $1::uuid, "now", 'credential.revealed', 'ALLOWED', $7, $8::uuid, $9, 'Credential', $12, $10, $11::jsonb FROM found WHERE "fresh"
   ), used AS (
     UPDATE "Credential" c SET "sequence" = c."sequence" + 1, "lastUsedAt" = f."now" FROM found f
     WHERE c."id" = f."id" AND f."fresh" AND (c."lastUsedAt" IS NULL OR c."lastUsedAt" < f."now" - interval '1 minute')
@@ -166,6 +169,7 @@ async function readRecorded(ctx: Context, id: string, minTtlSeconds: number, rea
     actor.actorLabel,
     actor.ip,
     JSON.stringify(reason === null ? {} : { reason }),
+    encodeId("Credential", id),
   ]);
   if (!row) throw await refusal(ctx, id);
   const { credential, authConfig, own, generation, clientId, now, fresh, ...sealed } = row;
@@ -229,7 +233,7 @@ async function matchOne(ctx: Context, match: NonNullable<RevealCredentialInput["
   if (Boolean(match.user) === Boolean(match.projectOwned)) {
     throw InvalidInputError.at(["match", "user"], "REQUIRED", "Name the user, or set projectOwned to true: exactly one of them.");
   }
-  const authConfigId = match.authConfigId ? decodeId("AuthConfig", match.authConfigId) : undefined;
+  const authConfigId = match.authConfigId != null ? decodeId("AuthConfig", match.authConfigId) : undefined;
   if (authConfigId === null) throw new NotFoundError("There is no such auth config. Check the id.");
   const rows = await ctx.services.database.prisma.credential.findMany({
     where: {

@@ -91,7 +91,7 @@ builder.queryField("projects", (t) =>
     {
       type: ProjectType,
       nullable: true,
-      description: "The caller's project; for ADMIN keys of the first project, every project. Newest first.",
+      description: "Every project, oldest first. For ADMIN keys of the first project, the operator's.",
       complexity: pageCost,
       resolve: (_root, args, context, info) => {
         const { project } = context.services.database.prisma;
@@ -150,7 +150,7 @@ mutation("createProject", {
 });
 
 mutation("updateProject", {
-  description: "Changes the caller's project; keys of the first project may change any.",
+  description: "Changes the caller's own project.",
   input: builder.inputType("UpdateProjectInput", {
     description: "Absent: unchanged; null: cleared.",
     fields: (t) => ({

@@ -109,7 +109,7 @@ builder.queryFields((t) => ({
     {
       type: UserType,
       nullable: true,
-      description: "The project's users; default order: newest first. For API keys.",
+      description: "The project's users; default order: newest first. A session sees its own alone.",
       args: {
         filter: t.arg({ type: UserFilterInput, description: "Which users; absent: all." }),
         orderBy: t.arg({ type: UserOrderInput, description: "Absent: newest first." }),

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { StartError } from "./start-error.ts";
 
 /**
  * The key-encryption keys of a development start, made the first time and kept in a file that only its owner can read: one base64 key
@@ -20,7 +21,7 @@ export function developmentKeys(directory: string): Buffer[] {
     .filter(Boolean)
     .map((line) => Buffer.from(line, "base64"));
   if (keys.length === 0 || keys.some((key) => key.length !== 32)) {
-    throw new Error(
+    throw new StartError(
       `${file} holds no valid keys. Restore it, or set MOORLINE_MASTER_KEYS; without the right key the database cannot be opened.`,
     );
   }

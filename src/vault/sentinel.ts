@@ -1,4 +1,5 @@
 import type { Database } from "../db/database.ts";
+import { StartError } from "../lib/start-error.ts";
 import type { Keyring } from "./keyring.ts";
 
 const PLAIN = Buffer.from("moorline");
@@ -14,6 +15,11 @@ export async function checkSentinel(database: Database, keyring: Keyring): Promi
       skipDuplicates: true,
     });
     sentinel = await database.prisma.vaultSentinel.findUniqueOrThrow({ where: { id: 1 } });
+  }
+  if (!keyring.ids.includes(sentinel.kekId)) {
+    throw new StartError(
+      `MOORLINE_MASTER_KEYS lacks the key that this database was sealed with (${sentinel.kekId}). Put it back, after the active one.`,
+    );
   }
   if (!keyring.unwrap(sentinel.kekId, sentinel.blob, ADDRESS).equals(PLAIN))
     throw new Error("The vault's sentinel does not open.");

@@ -62,7 +62,7 @@ const Request = graphql(`
 type ConfigInput = Parameters<NonNullable<(typeof CreateConfig)["__apiType"]>>[0]["input"];
 type InitiateInput = Parameters<NonNullable<(typeof Initiate)["__apiType"]>>[0]["input"];
 
-export async function createConfig(app: App, key: string, input: Partial<ConfigInput> = {}) {
+export async function createConfig(app: Pick<App, "url">, key: string, input: Partial<ConfigInput> = {}) {
   const given = { connectorSlug: "sandbox", name: `Config ${randomUUID()}`, ...input };
   const { createAuthConfig } = await run(app, key, CreateConfig, { input: given });
   return payload(createAuthConfig, "CreateAuthConfigPayload").authConfig;
@@ -75,13 +75,13 @@ export async function createOwnClientConfig(app: App, key: string, switches: obj
   return { ...config, clientId: client.clientId };
 }
 
-export async function createUser(app: App, key: string, externalId: string = `user-${randomUUID()}`) {
+export async function createUser(app: Pick<App, "url">, key: string, externalId: string = `user-${randomUUID()}`) {
   const { upsertUser } = await run(app, key, UpsertUser, { input: { externalId, displayName: `Name of ${externalId}` } });
   return payload(upsertUser, "UpsertUserPayload").user;
 }
 
 export async function createSession(
-  app: App,
+  app: Pick<App, "url">,
   key: string,
   userId: string,
   more: { connectorSlugs?: string[]; expiresInSeconds?: number } = {},
@@ -90,12 +90,12 @@ export async function createSession(
   return payload(createUserSession, "CreateUserSessionPayload").token;
 }
 
-export async function initiate(app: App, token: string, input: InitiateInput) {
+export async function initiate(app: Pick<App, "url">, token: string, input: InitiateInput) {
   const { initiateConnection } = await run(app, token, Initiate, { input });
   return payload(initiateConnection, "InitiateConnectionPayload").connectionRequest;
 }
 
-export async function readRequest(app: App, token: string, id: string) {
+export async function readRequest(app: Pick<App, "url">, token: string, id: string) {
   return (await run(app, token, Request, { id })).connectionRequest!;
 }
 
@@ -110,7 +110,7 @@ export async function goThrough(
 }
 
 /** As far as the provider's answer: the URL of our callback, not yet opened. */
-export async function goToCallback(app: App, authorizationUrl: string, choice: UserChoice = {}, cookieJar = new CookieJar()) {
+export async function goToCallback(app: Pick<App, "url">, authorizationUrl: string, choice: UserChoice = {}, cookieJar = new CookieJar()) {
   const { redirectedTo } = await playUser(authorizationUrl, choice, { cookieJar, stopAtPrefix: `${app.url}/oauth/callback/` });
   return {
     callbackUrl: redirectedTo,
@@ -121,7 +121,7 @@ export async function goToCallback(app: App, authorizationUrl: string, choice: U
 
 /** A user, a session and an ACTIVE credential at the sandbox. */
 export async function connect(
-  app: App,
+  app: Pick<App, "url">,
   key: string,
   options: { authConfigId?: string; userId?: string; choice?: UserChoice; input?: Partial<InitiateInput> } = {},
 ) {

@@ -1,0 +1,21 @@
+import { startApp } from "../src/app.ts";
+import { readConfig } from "../src/config.ts";
+import { type CommitOrder, commitEvents } from "./commit-events.ts";
+import { serve } from "./process.ts";
+import { seedCredentials, seedSubscribers } from "./seed.ts";
+
+/** Moorline itself, in a process of its own, with doors for what the benchmark needs beside the public ones. */
+const app = await startApp(readConfig(process.env));
+const { services } = app;
+
+const methods = {
+  where: () => ({ url: services.publicUrl, projectId: app.bootstrap.projectId }),
+  seedCredentials: (options: Parameters<typeof seedCredentials>[1]) => seedCredentials(services, options),
+  seedSubscribers: (options: Parameters<typeof seedSubscribers>[1]) => seedSubscribers(services, options),
+  /** Where the database belongs to one process (PGlite): from here. */
+  commitEvents: (order: CommitOrder) => commitEvents(services.database, order),
+  rssMb: () => process.memoryUsage.rss() / 1024 / 1024,
+};
+export type Server = typeof methods;
+
+serve(methods, () => app.close(1_000));
