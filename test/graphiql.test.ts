@@ -39,7 +39,7 @@ describe.skipIf(!existsSync(CHROMIUM) && !process.env.CI)("GraphiQL in a browser
 
   /** By the clipboard: while one types, the editor closes brackets on its own and offers completions. */
   async function paste(page: Page, editor: string, text: string): Promise<void> {
-    await page.evaluate((content) => navigator.clipboard.writeText(content), text);
+    await page.evaluate(`navigator.clipboard.writeText(${JSON.stringify(text)})`);
     await page.locator(`${editor} .view-lines`).click({ position: { x: 20, y: 10 } });
     await page.keyboard.press("ControlOrMeta+A");
     await page.keyboard.press("ControlOrMeta+V");

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { SqlDriverAdapterFactory } from "@prisma/client/runtime/client";
+import type { Driver } from "./driver.ts";
 import { PrismaClient } from "./generated/client.ts";
 import { openPglite } from "./pglite.ts";
 import { openPostgres } from "./postgres.ts";
@@ -8,19 +8,6 @@ export { Prisma, PrismaClient } from "./generated/client.ts";
 
 /** Inside {@link Database.transact}: a Prisma client bound to the transaction, and the database's time when it began. */
 export type Tx = Parameters<Parameters<PrismaClient["$transaction"]>[0]>[0] & { readonly now: Date };
-
-/** What a dialect's driver gives: see `postgres.ts` and `pglite.ts`. */
-export interface Driver {
-  kind: "postgres" | "pglite";
-  adapter: SqlDriverAdapterFactory;
-  /** One statement by hand, prepared once under `name` and reused. For the few hottest reads, and for what Prisma cannot say. */
-  query<Row>(name: string, text: string, values: unknown[]): Promise<Row[]>;
-  /** Several statements at once, without parameters: migrations. */
-  script(text: string): Promise<void>;
-  /** Hears every NOTIFY on one channel. `onReconnect` is called after a lost connection came back: something may have been missed. */
-  listen(channel: string, onMessage: (payload: string) => void, onReconnect: () => void): Promise<() => Promise<void>>;
-  close(): Promise<void>;
-}
 
 export interface Database extends Pick<Driver, "kind" | "listen" | "script"> {
   readonly prisma: PrismaClient;

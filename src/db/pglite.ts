@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { PGlite } from "@electric-sql/pglite";
 import { PrismaPGlite } from "pglite-prisma-adapter";
-import type { Driver } from "./database.ts";
+import type { Driver } from "./driver.ts";
 import { lockDirectory } from "./lock.ts";
 
 /** `directory` null: in memory, for tests. */

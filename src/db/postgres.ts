@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { PrismaPg } from "@prisma/adapter-pg";
 import pg from "pg";
-import type { Driver } from "./database.ts";
+import type { Driver } from "./driver.ts";
 
 /** Prepared statements per connection, at most: Prisma's query shapes are few, but a filter can vary without end. */
 const MAX_PREPARED = 500;

@@ -45,8 +45,9 @@ export async function receiveCallback(services: Services, input: CallbackInput):
   const muted = isMuted(parties);
   if (muted) return { page: failurePage(parties, muted) };
   const end = async (ending: Pick<Ending, "to" | "failure">): Promise<Outcome> => {
-    await endRequest(services, request, { ...ending, from: ["AUTHORIZING"], ip: input.ip, claim: claimOpening(opening) });
-    await forgetOpening(services, opening);
+    const claim = claimOpening(opening);
+    const ended = await endRequest(services, request, { ...ending, from: ["AUTHORIZING"], ip: input.ip, claim });
+    if (ended) await forgetOpening(services, opening);
     return settled(services, request.id);
   };
   try {
@@ -77,7 +78,9 @@ export async function submitPerson(
   const { request } = parties;
   const claim = claimOpening(opening);
   if (input.confirm) await exchange(services, { parties, opening, parameters, ip: input.ip, claim });
-  else await endRequest(services, request, { from: ["AUTHORIZING"], to: "CANCELED", ip: input.ip, claim });
+  else if (await endRequest(services, request, { from: ["AUTHORIZING"], to: "CANCELED", ip: input.ip, claim })) {
+    await forgetOpening(services, opening);
+  }
   return settled(services, request.id);
 }
 

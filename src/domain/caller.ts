@@ -1,6 +1,5 @@
 import { ForbiddenError } from "../lib/errors.ts";
 import type { Permission, Role } from "./permissions.ts";
-import type { Context } from "./services.ts";
 
 /** Who is calling: an API key or a user session. Made by `domain/authenticate.ts`; tests and jobs never make one by hand. */
 export interface Caller {
@@ -42,7 +41,7 @@ export function may(caller: Caller, permission: Permission): boolean {
 }
 
 /** The one assertion about permissions. Throws ForbiddenError. */
-export function assertMay({ caller }: Context, permission: Permission): void {
+export function assertMay({ caller }: { readonly caller: Caller }, permission: Permission): void {
   if (may(caller, permission)) return;
   throw new ForbiddenError(
     caller.userId
@@ -52,6 +51,6 @@ export function assertMay({ caller }: Context, permission: Permission): void {
 }
 
 /** For what only API keys do, whatever their permissions. */
-export function assertApiKey({ caller }: Context): void {
+export function assertApiKey({ caller }: { readonly caller: Caller }): void {
   if (!caller.apiKeyId) throw new ForbiddenError("A user session may not do this: call it from your back end with an API key.");
 }

@@ -5,7 +5,7 @@ import { newId } from "../lib/ids.ts";
 import { oauth2 } from "../schemes/index.ts";
 import type { ProviderIdentity, TokenSet } from "../schemes/oauth2/types.ts";
 import { recordAuditAs } from "./audit.ts";
-import type { RequestWithParties } from "./connection-parties.ts";
+import { isMuted, type RequestWithParties } from "./connection-parties.ts";
 import { transition } from "./connection-request.ts";
 import { storeNewGrant, updateGrant } from "./credential-tokens.ts";
 import { acquitConfig, type Claim, endRequest, requestActor } from "./fail-request.ts";
@@ -34,7 +34,7 @@ export async function exchange(services: Services, input: ExchangeInput): Promis
     await services.database.transact((tx) => complete(tx, services, input, got));
   } catch (error) {
     const known = error instanceof Failure;
-    // Only the name: an error of the exchange can have tokens hanging on it.
+    // The log takes name, message and stack only: tokens can hang on an error of the exchange.
     if (!known)
       services.log.error(
         { requestId: request.id, err: error instanceof Error ? error : undefined },
@@ -75,6 +75,8 @@ interface Exchanged {
 
 async function redeemCode(services: Services, { parties, opening, parameters }: ExchangeInput): Promise<Exchanged> {
   const { request } = parties;
+  const muted = isMuted(parties);
+  if (muted) throw new Failure(muted);
   const sealed = await services.vault.open(services.database, flowAddress(request, opening.id));
   const flow = JSON.parse(sealed!.reveal()) as FlowSecrets;
   const party = await oauthClientFor(services, parties.authConfig, request.parameters);

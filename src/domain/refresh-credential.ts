@@ -40,7 +40,7 @@ export async function refreshCredential(ctx: Context, input: { id: string }): Pr
   }
   const { credential } = await freshTokens(ctx.services, before, { force: true });
   await ctx.services.database.transact((tx) =>
-    recordAudit(tx, ctx, { action: "credential.refreshed", targetType: "Credential", targetId: before.id }),
+    recordAudit(tx, ctx, { action: "credential.refresh_requested", targetType: "Credential", targetId: before.id }),
   );
   return { credential };
 }

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
-import type { Tx } from "../db/database.ts";
+import type { Prisma, Tx } from "../db/database.ts";
 import type { AuthConfig, Credential, Grant } from "../db/generated/client.ts";
 import type { Failure } from "../lib/failure.ts";
 import { newId } from "../lib/ids.ts";
 import type { Secret } from "../lib/secret.ts";
 import { OAuthFailure } from "../schemes/oauth2/failures.ts";
 import type { TokenSet } from "../schemes/oauth2/types.ts";
+import { recordAuditAs } from "./audit.ts";
 import { recordCredentialEvent } from "./credential-event.ts";
 import { expiryOf, type StoredTokens, sealTokens, storedTokens } from "./credential-tokens.ts";
 import { accuseConfig, acquitConfig } from "./fail-request.ts";
@@ -80,6 +81,7 @@ export async function storeRefreshed(
     if (outcome !== "STORED") return outcome;
     await sealTokens(tx, services, before, generation, storedTokens(tokens, old));
     if (isPresentClient(services, before)) await acquitConfig(tx, { projectId: before.projectId, id: before.authConfigId });
+    await audit(tx, before, "credential.refreshed");
     const change = { kind: "UPDATED" as const, statusBefore: before.health };
     await recordCredentialEvent(
       tx,
@@ -132,6 +134,8 @@ export async function storeFailure(services: Services, before: Refreshing, lease
       data: { ...(dead && reason), updatedAt: tx.now },
     });
     if (count !== 1) return;
+    if (dead)
+      await audit(tx, before, "credential.invalidated", { code: details.code, providerCode: details.providerCode ?? null });
     const event = {
       kind: "REFRESH_FAILED" as const,
       status: dead ? "INVALID" : before.health,
@@ -140,6 +144,12 @@ export async function storeFailure(services: Services, before: Refreshing, lease
     };
     await recordCredentialEvent(tx, before, event, { kind: "UPDATED", statusBefore: before.health });
   });
+}
+
+/** By Moorline itself: of those who needed the token one caused it, and who wanted it for its own sake has an event of their own. */
+function audit(tx: Tx, { projectId, id }: Credential, action: string, details: Prisma.InputJsonObject = {}): Promise<void> {
+  const actor = { projectId, actorType: null, actorId: null, actorLabel: "Moorline", ip: null };
+  return recordAuditAs(tx, actor, { action, targetType: "Credential", targetId: id, details });
 }
 
 /** False where the lease was lost to somebody else, or the grant has moved on. */
