@@ -12,7 +12,7 @@ const measures: Measure[] = [];
 for (const dialect of options.databases) await measure(dialect, options);
 if (!options.json) console.log(`\n${machine()}\n${table(measures)}`);
 
-async function measure(dialect: Dialect, { cases, extent }: Options): Promise<void> {
+async function measure(dialect: Dialect, { cases, extent, profile }: Options): Promise<void> {
   const groups: [string, Case[], (stage: Stage) => Promise<Measure[]>][] = [
     ["requests", ["a", "a20", "b", "b2", "c"], (stage) => measureRequests(stage, cases, extent)],
     ["flows", ["d"], async (stage) => [await measureFlows(stage, extent)]],
@@ -21,7 +21,7 @@ async function measure(dialect: Dialect, { cases, extent }: Options): Promise<vo
   for (const [name, members, play] of groups) {
     if (!members.some((member) => cases.has(member))) continue;
     if (!options.json) console.log(`${dialect}: ${name}…`);
-    const group = await onStage(dialect, play);
+    const group = await onStage(dialect, profile, play);
     if (options.json) for (const line of group) console.log(jsonLine(line));
     measures.push(...group);
   }

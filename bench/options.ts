@@ -21,6 +21,8 @@ export interface Options {
   cases: ReadonlySet<Case>;
   databases: Dialect[];
   extent: Extent;
+  /** Where CPU profiles of the server go; null: none are made, which is faster. */
+  profile: string | null;
 }
 
 const FULL: Extent = {
@@ -35,9 +37,10 @@ const FULL: Extent = {
 };
 const QUICK: Extent = { ...FULL, rounds: 3, warmUpMs: 1_500, roundMs: 1_500, flowMs: 3_000 };
 
-const USAGE = `npm run bench -- [--json] [--quick] [--database postgres|pglite|both] [--case ${CASES.join("|")}]…
+const USAGE = `npm run bench -- [--json] [--quick] [--database postgres|pglite|both] [--case ${CASES.join("|")}]… [--profile FOLDER]
 
-PostgreSQL: DATABASE_URL's, or one of the benchmark's own. --case may be given several times, or with commas.`;
+PostgreSQL: DATABASE_URL's, or one of the benchmark's own. --case may be given several times, or with commas.
+--profile writes a CPU profile of the server for each group of cases.`;
 
 /** Ends the process with the usage where the arguments are wrong. */
 export function readOptions(args: string[]): Options {
@@ -48,6 +51,7 @@ export function readOptions(args: string[]): Options {
         json: { type: "boolean", default: false },
         quick: { type: "boolean", default: false },
         database: { type: "string", default: "both" },
+        profile: { type: "string" },
         case: { type: "string", multiple: true, default: [] },
       },
     });
@@ -60,6 +64,7 @@ export function readOptions(args: string[]): Options {
       cases: new Set(cases.length > 0 ? (cases as Case[]) : CASES),
       databases: values.database === "both" ? ["postgres", "pglite"] : [values.database as Dialect],
       extent: values.quick ? QUICK : FULL,
+      profile: values.profile ?? null,
     };
   } catch (error) {
     console.error(`${(error as Error).message}\n\n${USAGE}`);

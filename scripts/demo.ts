@@ -10,8 +10,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "graphql-ws";
 import { graphql } from "../generated/gql/index.ts";
-import { startApp } from "../src/app.ts";
-import { readConfig } from "../src/config.ts";
 import { playUser } from "../src/sandbox/play-user.ts";
 
 /** A step did not work: a sentence for the person at the terminal. */
@@ -164,7 +162,8 @@ async function demo(cleanup: Cleanup): Promise<void> {
 async function findServer(): Promise<Server> {
   const apiKey = process.env.MOORLINE_API_KEY || process.env.MOORLINE_BOOTSTRAP_API_KEY;
   const url = process.env.MOORLINE_URL?.replace(/\/+$/, "");
-  if (url && !apiKey) throw new DemoError("MOORLINE_API_KEY is needed with MOORLINE_URL: the ADMIN key that the first start showed.");
+  if (url && !apiKey)
+    throw new DemoError("MOORLINE_API_KEY is needed with MOORLINE_URL: the ADMIN key that the first start showed.");
   if (url && apiKey) {
     say("server", `${url}/graphql`);
     return { url, apiKey, close: async () => {} };
@@ -173,6 +172,7 @@ async function findServer(): Promise<Server> {
   const directory = await mkdtemp(join(tmpdir(), "moorline-demo-"));
   const remove = () => rm(directory, { recursive: true, force: true });
   try {
+    const [{ startApp }, { readConfig }] = await Promise.all([import("../src/app.ts"), import("../src/config.ts")]);
     const quiet = { HOST: "127.0.0.1", PORT: "0", MOORLINE_SANDBOX_PORT: "0", MOORLINE_LOG_LEVEL: "error" };
     const app = await startApp(readConfig({ ...quiet, MOORLINE_DATA_DIR: directory }));
     say("server", `${app.url}/graphql`);

@@ -109,7 +109,9 @@ function makeDataDirectory({ dataDirectory }: Config): void {
   try {
     mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new StartError(`MOORLINE_DATA_DIR: the directory ${dataDirectory} cannot be made (${codeOf(error)}). Choose another one.`);
+    throw new StartError(
+      `MOORLINE_DATA_DIR: the directory ${dataDirectory} cannot be made (${codeOf(error)}). Choose another one.`,
+    );
   }
 }
 
@@ -120,7 +122,9 @@ async function assertAnswers(database: Database, url: string): Promise<void> {
     // The URL itself may hold a password.
     const { hostname, port, pathname } = new URL(url);
     const where = `${decodeURIComponent(pathname.slice(1)) || "the default database"} at ${hostname || "localhost"}:${port || 5432}`;
-    throw new StartError(`DATABASE_URL: ${where} cannot be used (${(error as Error).message || codeOf(error)}). Is PostgreSQL running there?`);
+    throw new StartError(
+      `DATABASE_URL: ${where} cannot be used (${(error as Error).message || codeOf(error)}). Is PostgreSQL running there?`,
+    );
   }
 }
 

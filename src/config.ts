@@ -44,9 +44,7 @@ export function readConfig(env: Env): Config {
     sandbox: boolean(env, "MOORLINE_SANDBOX", !production),
     sandboxPort: integer(env, "MOORLINE_SANDBOX_PORT", 4001, 0, 65535),
     corsOrigins: list(env, "MOORLINE_CORS_ORIGINS").map((value) => origin("MOORLINE_CORS_ORIGINS", value)),
-    allowedReturnUrls: list(env, "MOORLINE_ALLOWED_RETURN_URLS").map((value) =>
-      returnUrl("MOORLINE_ALLOWED_RETURN_URLS", value),
-    ),
+    allowedReturnUrls: list(env, "MOORLINE_ALLOWED_RETURN_URLS").map((value) => returnUrl("MOORLINE_ALLOWED_RETURN_URLS", value)),
     egressAllow: list(env, "MOORLINE_EGRESS_ALLOW").map(addressRange),
     exploration: boolean(env, "MOORLINE_EXPLORATION", !production),
     logLevel: logLevel(env),
@@ -78,8 +76,7 @@ function publicUrl(value: string, production: boolean): string {
       `MOORLINE_PUBLIC_URL must begin with https:// unless its host is localhost or a loopback address: cookies that bind a browser to its flow need it.`,
     );
   }
-  if (url.protocol === "http:" && production)
-    throw new StartError("MOORLINE_PUBLIC_URL must begin with https:// in production.");
+  if (url.protocol === "http:" && production) throw new StartError("MOORLINE_PUBLIC_URL must begin with https:// in production.");
   return url.origin;
 }
 
@@ -163,9 +160,7 @@ function addressRange(value: string): string {
 function logLevel(env: Env): string {
   const value = env.MOORLINE_LOG_LEVEL || "info";
   if (!["fatal", "error", "warn", "info", "debug", "trace", "silent"].includes(value)) {
-    throw new StartError(
-      `MOORLINE_LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent, and not "${value}".`,
-    );
+    throw new StartError(`MOORLINE_LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent, and not "${value}".`);
   }
   return value;
 }

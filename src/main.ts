@@ -40,7 +40,9 @@ async function welcome(app: App, config: Config, tookMs: number): Promise<string
     app.sandbox && "To see the whole job in this terminal instead: npm run demo",
     unbound > 0 &&
       "Note: person binding by the product is off (Project.verifyUrl is not set): our own page asks the person at the browser instead.",
-    config.production && app.sandbox && "Warning: MOORLINE_SANDBOX is on in production: anyone on this machine can sign in there as anyone.",
+    config.production &&
+      app.sandbox &&
+      "Warning: MOORLINE_SANDBOX is on in production: anyone on this machine can sign in there as anyone.",
   ];
   return lines.filter((line) => typeof line === "string").join("\n");
 }

@@ -1,5 +1,5 @@
-import { afterAll, expect, test } from "vitest";
-import { startTestApp } from "./support/app.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startTestApp, type TestApp } from "./support/app.ts";
 import { run } from "./support/graphql.ts";
 import { killPrograms, startProgram } from "./support/process.ts";
 
@@ -19,9 +19,14 @@ test("npm run demo does the main job on a server of its own, offline, and says e
   expect(demo.stdout).not.toMatch(/mlk_|mls_|Bearer/);
 }, 60_000);
 
-test("npm run demo uses a server that runs, and leaves nothing behind on it", async () => {
-  const app = await startTestApp();
-  try {
+describe("npm run demo on a server that runs", () => {
+  let app: TestApp;
+  beforeAll(async () => {
+    app = await startTestApp();
+  });
+  afterAll(() => app.close());
+
+  test("does the main job there and leaves nothing behind", async () => {
     const demo = startProgram(DEMO, { MOORLINE_URL: app.url, MOORLINE_API_KEY: app.adminKey });
     expect(await demo.ended, demo.stderr).toBe(0);
     expect(demo.stdout).toContain(`${app.url}/graphql`);
@@ -29,28 +34,25 @@ test("npm run demo uses a server that runs, and leaves nothing behind on it", as
     const query = "{ users { totalCount } authConfigs { totalCount } credentials(filter: { status: [ACTIVE] }) { totalCount } }";
     const left = await run<Record<string, { totalCount: number }>, never>(app, app.adminKey, query);
     expect(left).toEqual({ users: { totalCount: 0 }, authConfigs: { totalCount: 0 }, credentials: { totalCount: 0 } });
-  } finally {
-    await app.close();
-  }
+  });
+
+  test("says what the server refused, where the key is wrong", async () => {
+    const demo = startProgram(DEMO, { MOORLINE_URL: app.url, MOORLINE_API_KEY: `${app.adminKey}x` });
+    expect(await demo.ended).toBe(1);
+    expect(demo.stderr).toMatch(/^The server refused: .*token/);
+  });
 });
 
 test.each([
-  ["no server listens there", { MOORLINE_URL: "http://127.0.0.1:1", MOORLINE_API_KEY: "mlk_x" }, /No server answers at http:\/\/127\.0\.0\.1:1/],
+  [
+    "no server listens there",
+    { MOORLINE_URL: "http://127.0.0.1:1", MOORLINE_API_KEY: "mlk_x" },
+    /No server answers at http:\/\/127\.0\.0\.1:1/,
+  ],
   ["there is no key for the server", { MOORLINE_URL: "http://127.0.0.1:1" }, /^MOORLINE_API_KEY is needed/],
 ])("npm run demo ends with a sentence and not with 0 where %s", async (_case, env, sentence) => {
   const demo = startProgram(DEMO, env);
   expect(await demo.ended).toBe(1);
   expect(demo.stderr).toMatch(sentence);
   expect(demo.stderr).not.toMatch(/\n\s+at /);
-});
-
-test("npm run demo says what the server refused, where the key is wrong", async () => {
-  const app = await startTestApp();
-  try {
-    const demo = startProgram(DEMO, { MOORLINE_URL: app.url, MOORLINE_API_KEY: `${app.adminKey}x` });
-    expect(await demo.ended).toBe(1);
-    expect(demo.stderr).toMatch(/^The server refused: .*token/);
-  } finally {
-    await app.close();
-  }
 });

@@ -11,7 +11,7 @@ const FLAGS =
 let app: TestApp;
 let browser: Browser;
 
-// Debian's package `chromium`; .ci/run installs it, and fails without it.
+// Debian's package `chromium` (or CHROMIUM_PATH). Without it these are skipped, but not in CI, which installs it.
 describe.skipIf(!existsSync(CHROMIUM) && !process.env.CI)("GraphiQL in a browser", () => {
   beforeAll(async () => {
     app = await startTestApp();

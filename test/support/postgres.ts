@@ -102,7 +102,8 @@ function installBinaries(directory: string, native: string): string {
     rmSync(link, { force: true });
     symlinkSync(basename(source), link);
   }
-  for (const name of ["initdb", "postgres"]) chmodSync(join(copy, "bin", `${name}${process.platform === "win32" ? ".exe" : ""}`), 0o755);
+  for (const name of ["initdb", "postgres"])
+    chmodSync(join(copy, "bin", `${name}${process.platform === "win32" ? ".exe" : ""}`), 0o755);
   return join(copy, "bin");
 }
 
