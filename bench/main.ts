@@ -14,14 +14,14 @@ if (!options.json) console.log(`\n${machine()}\n${table(measures)}`);
 
 async function measure(dialect: Dialect, { cases, extent, profile }: Options): Promise<void> {
   const groups: [string, Case[], (stage: Stage) => Promise<Measure[]>][] = [
-    ["requests", ["a", "a20", "b", "b2", "c"], (stage) => measureRequests(stage, cases, extent)],
+    ["requests", ["a", "a20", "b", "b2", "c"], (stage) => measureRequests(stage, cases, extent, profile)],
     ["flows", ["d"], async (stage) => [await measureFlows(stage, extent)]],
     ["subscriptions", ["e-paced", "e-burst", "e-idle"], (stage) => measureFanOut(stage, cases, extent)],
   ];
   for (const [name, members, play] of groups) {
     if (!members.some((member) => cases.has(member))) continue;
     if (!options.json) console.log(`${dialect}: ${name}…`);
-    const group = await onStage(dialect, profile, play);
+    const group = await onStage(dialect, play);
     if (options.json) for (const line of group) console.log(jsonLine(line));
     measures.push(...group);
   }

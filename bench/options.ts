@@ -21,7 +21,7 @@ export interface Options {
   cases: ReadonlySet<Case>;
   databases: Dialect[];
   extent: Extent;
-  /** Where CPU profiles of the server go; null: none are made, which is faster. */
+  /** A folder for CPU profiles of the server, one for each of (b), (b2) and (c); null: none are made. */
   profile: string | null;
 }
 
@@ -40,7 +40,7 @@ const QUICK: Extent = { ...FULL, rounds: 3, warmUpMs: 1_500, roundMs: 1_500, flo
 const USAGE = `npm run bench -- [--json] [--quick] [--database postgres|pglite|both] [--case ${CASES.join("|")}]… [--profile FOLDER]
 
 PostgreSQL: DATABASE_URL's, or one of the benchmark's own. --case may be given several times, or with commas.
---profile writes a CPU profile of the server for each group of cases.`;
+--profile writes a CPU profile of the server under b, b2 and c, from a round of its own.`;
 
 /** Ends the process with the usage where the arguments are wrong. */
 export function readOptions(args: string[]): Options {

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { CREDENTIAL, CREDENTIALS, REVEAL } from "./graphql.ts";
 import type { LoadResult, RequestLoad } from "./load-requests.ts";
 import type { Case, Extent } from "./options.ts";
@@ -9,7 +10,12 @@ import type { Yardstick } from "./yardstick.ts";
 type Runner = { name: string; load: Pick<RequestLoad, "url" | "method" | "headers" | "payloads" | "marker"> };
 
 /** (a) to (c): each case beside its yardstick, round by round, so that what else the machine does meets both. */
-export async function measureRequests(stage: Stage, cases: ReadonlySet<Case>, extent: Extent): Promise<Measure[]> {
+export async function measureRequests(
+  stage: Stage,
+  cases: ReadonlySet<Case>,
+  extent: Extent,
+  profile: string | null,
+): Promise<Measure[]> {
   const { server, load, projectId, dialect } = stage;
   const { credentialIds } = await server.call("seedCredentials", { projectId, count: extent.credentials });
   const yardstick = stage.start<Yardstick>("yardstick.ts", { DATABASE_URL: stage.databaseUrl ?? "" });
@@ -22,6 +28,11 @@ export async function measureRequests(stage: Stage, cases: ReadonlySet<Case>, ex
   for (const runner of runners) await run(runner, extent.warmUpMs);
   for (let round = 0; round < extent.rounds; round += 1) {
     for (const runner of runners) results.get(runner.name)!.push(await run(runner, extent.roundMs));
+  }
+  for (const runner of profile === null ? [] : runners.filter(({ load }) => load.method === "POST")) {
+    await server.call("startProfile", undefined);
+    await run(runner, extent.roundMs);
+    await server.call("stopProfile", join(profile!, `${dialect}-${runner.name}.cpuprofile`));
   }
 
   const rss = { server: await server.call("rssMb", undefined), yardstick: await yardstick.call("rssMb", undefined) };
@@ -37,7 +48,13 @@ export async function measureRequests(stage: Stage, cases: ReadonlySet<Case>, ex
       rssMb: name === "a" || name === "a20" ? rss.yardstick : rss.server,
     };
   };
-  const to: [Case, string | null][] = [["a", null], ["a20", null], ["b", "a"], ["b2", "b2 yardstick"], ["c", "a20"]];
+  const to: [Case, string | null][] = [
+    ["a", null],
+    ["a20", null],
+    ["b", "a"],
+    ["b2", "b2 yardstick"],
+    ["c", "a20"],
+  ];
   return to.filter(([name]) => cases.has(name)).map(([name, yard]) => measure(name, yard));
 }
 
@@ -65,9 +82,29 @@ function runnersFor(
   const each = yardstick.ids.map((id) => `?id=${id}`);
   const groups: [Case[], Runner[]][] = [
     [["a", "b"], [raw("a", "/a", each, '"secret":"s')]],
-    [["b"], [operation("b", CREDENTIAL, credentialIds.map((id) => ({ id })), '"status":"ACTIVE"')]],
+    [
+      ["b"],
+      [
+        operation(
+          "b",
+          CREDENTIAL,
+          credentialIds.map((id) => ({ id })),
+          '"status":"ACTIVE"',
+        ),
+      ],
+    ],
     [["b2"], [raw("b2 yardstick", "/b2", each, '"secret":"s')]],
-    [["b2"], [operation("b2", REVEAL, credentialIds.map((id) => ({ input: { id } })), '"accessToken":"t')]],
+    [
+      ["b2"],
+      [
+        operation(
+          "b2",
+          REVEAL,
+          credentialIds.map((id) => ({ input: { id } })),
+          '"accessToken":"t',
+        ),
+      ],
+    ],
     [["a20", "c"], [raw("a20", "/a20", [""], '"externalId"')]],
     [["c"], [operation("c", CREDENTIALS, [{}], '"hasNextPage":true')]],
   ];

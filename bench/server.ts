@@ -1,3 +1,6 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { Session } from "node:inspector/promises";
+import { dirname } from "node:path";
 import { startApp } from "../src/app.ts";
 import { readConfig } from "../src/config.ts";
 import { type CommitOrder, commitEvents } from "./commit-events.ts";
@@ -8,14 +11,37 @@ import { seedCredentials, seedSubscribers } from "./seed.ts";
 const app = await startApp(readConfig(process.env));
 const { services } = app;
 
+const profiler = createProfiler();
+
 const methods = {
   where: () => ({ url: services.publicUrl, projectId: app.bootstrap.projectId }),
   seedCredentials: (options: Parameters<typeof seedCredentials>[1]) => seedCredentials(services, options),
   seedSubscribers: (options: Parameters<typeof seedSubscribers>[1]) => seedSubscribers(services, options),
   /** Where the database belongs to one process (PGlite): from here. */
   commitEvents: (order: CommitOrder) => commitEvents(services.database, order),
+  startProfile: () => profiler.start(),
+  stopProfile: (file: string) => profiler.stop(file),
+  cpu: () => process.cpuUsage(),
   rssMb: () => process.memoryUsage.rss() / 1024 / 1024,
 };
 export type Server = typeof methods;
+
+function createProfiler() {
+  const session = new Session();
+  return {
+    async start(): Promise<void> {
+      session.connect();
+      await session.post("Profiler.enable");
+      await session.post("Profiler.start");
+    },
+    /** For a browser's developer tools, or any other reader of `.cpuprofile`. */
+    async stop(file: string): Promise<void> {
+      const { profile } = await session.post("Profiler.stop");
+      session.disconnect();
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, JSON.stringify(profile));
+    },
+  };
+}
 
 serve(methods, () => app.close(1_000));

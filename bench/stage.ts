@@ -21,19 +21,15 @@ export interface Stage {
   projectId: string;
   load: Remote<Load>;
   /** Starts a process of this folder that ends with the stage. */
-  start<M extends Methods>(file: string, env?: Record<string, string>, execArgv?: string[]): Remote<M>;
+  start<M extends Methods>(file: string, env?: Record<string, string>): Remote<M>;
 }
 
-/** Sets the stage, lets `play` play, and clears everything away. `profile`: a folder that a CPU profile of the server goes to. */
-export async function onStage<Result>(
-  dialect: Dialect,
-  profile: string | null,
-  play: (stage: Stage) => Promise<Result>,
-): Promise<Result> {
+/** Sets the stage, lets `play` play, and clears everything away. */
+export async function onStage<Result>(dialect: Dialect, play: (stage: Stage) => Promise<Result>): Promise<Result> {
   const directory = await mkdtemp(join(tmpdir(), "moorline-bench-"));
   const ends: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true })];
-  function begin<M extends Methods>(file: string, env?: Record<string, string>, execArgv?: string[]): Remote<M> {
-    const remote = start<M>(file, env, execArgv);
+  function begin<M extends Methods>(file: string, env?: Record<string, string>): Remote<M> {
+    const remote = start<M>(file, env);
     ends.push(() => remote.stop());
     return remote;
   }
@@ -52,8 +48,7 @@ export async function onStage<Result>(
       MOORLINE_SANDBOX: "false",
       MOORLINE_LOG_LEVEL: "error",
     };
-    const profiled = profile === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
-    const server = begin<Server>("server.ts", environment, profiled);
+    const server = begin<Server>("server.ts", environment);
     const where = await server.call("where", undefined);
     const load = begin<Load>("load.ts");
     return await play({ dialect, databaseUrl: database?.url ?? null, server, ...where, load, start: begin });

@@ -31,8 +31,9 @@ type Env = Record<string, string | undefined>;
 /** Throws StartError with a sentence that names the variable. */
 export function readConfig(env: Env): Config {
   const production = env.NODE_ENV === "production";
+  if (production) requireForProduction(env);
   const port = integer(env, "PORT", 4000, 0, 65535);
-  const config: Config = {
+  return {
     production,
     port,
     host: env.HOST || (production ? "0.0.0.0" : "127.0.0.1"),
@@ -49,8 +50,6 @@ export function readConfig(env: Env): Config {
     exploration: boolean(env, "MOORLINE_EXPLORATION", !production),
     logLevel: logLevel(env),
   };
-  if (production) requireForProduction(env);
-  return config;
 }
 
 export function pgliteDirectory(config: Config): string {

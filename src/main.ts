@@ -8,8 +8,8 @@ async function main(): Promise<void> {
   // Loaded after the configuration was read: a wrong value is told at once.
   const { startApp } = await import("./app.ts");
   const app = await startApp(config);
-  console.log(await welcome(app, config, performance.now() - started));
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop(app, signal));
+  console.log(await welcome(app, config, performance.now() - started));
 }
 
 /** The same signal once more ends the process without waiting. */

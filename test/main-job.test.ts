@@ -30,17 +30,22 @@ function watch(token: string, id: string, after?: number) {
     connectionParams: { authorization: `Bearer ${token}` },
   });
   const frames: Frame[] = [];
+  const begun = Promise.withResolvers<void>();
   const completed = new Promise<Frame[]>((resolve, reject) => {
     client.subscribe<{ connectionRequestUpdated: Frame }>(
       { query: Watch, variables: { id, after } },
       {
-        next: ({ data, errors }) => (data ? frames.push(data.connectionRequestUpdated) : reject(errors)),
+        next: ({ data, errors }) => {
+          if (!data) return reject(errors);
+          frames.push(data.connectionRequestUpdated);
+          begun.resolve();
+        },
         error: reject,
         complete: () => resolve(frames),
       },
     );
   }).finally(() => client.dispose());
-  return { frames, completed };
+  return { begun: begun.promise, completed };
 }
 
 describe("the main job", () => {
@@ -58,6 +63,7 @@ describe("the main job", () => {
     expect(request.authorizationUrl).toMatch(new RegExp(`^${app.url}/connect/`));
 
     const watching = watch(session, request.id);
+    await watching.begun;
     const { redirectedTo } = await goThrough(request.authorizationUrl!, { account: "ada" });
     const frames = await watching.completed;
 

@@ -224,7 +224,10 @@ test("in production there is no sandbox, no GraphiQL and no introspection, and t
   expect(run.url).toBe("https://moorline.example.com");
   expect(run.stdout).not.toMatch(/Sandbox|GraphiQL|mlk_/);
   expect(await send(local, KEY, WHO)).toMatchObject({ status: 200, data: { viewer: { role: "ADMIN" } } });
-  expect(await send(local, KEY, "{ __schema { types { name } } }")).toMatchObject({ errors: [expect.anything()] });
+  expect(await send(local, KEY, "{ __schema { types { name } } }")).toHaveProperty(
+    "errors.0.message",
+    expect.stringContaining("introspection"),
+  );
   expect(await send(local, KEY, `{ connector(slug: "sandbox") { connectable } }`)).not.toMatchObject({
     data: { connector: { connectable: true } },
   });

@@ -140,7 +140,8 @@ function oauth2Scheme(given: OAuth2SchemeInput, found: DiscoveredEndpoints | nul
   const userinfoUrl = url("userinfoUrl");
   const jwksUri = url("jwksUri");
   const account = accountMapping(input, userinfoUrl, jwksUri);
-  const separator = input.scopeSeparator ?? (input.scope?.includes(",") ? "," : " ");
+  // An issuer speaks OpenID Connect, where scopes are separated by spaces whatever they were typed with.
+  const separator = input.scopeSeparator ?? (input.scope?.includes(",") && !input.issuer ? "," : " ");
   if (!/^[ ,+;|]{1,2}$/.test(separator))
     check.fault(at("scopeSeparator"), "NOT_ALLOWED", "Scopes are separated by a space or a comma.");
   return withoutUndefined<OAuth2SchemeDefinition>({

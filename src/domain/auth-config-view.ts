@@ -3,7 +3,7 @@ import type { ConnectorKind, FieldDefinition, SchemeType } from "../catalogue/ty
 import type { Prisma } from "../db/database.ts";
 import type { AuthConfig } from "../db/generated/client.ts";
 import { type ConnectorView, schemeOf } from "./connector-view.ts";
-import { searchText } from "./input.ts";
+import { anyOf, searchText } from "./input.ts";
 import type { Context } from "./services.ts";
 
 export type AuthConfigStatus = "ACTIVE" | "EXPIRED" | "ERROR" | "DISABLED";
@@ -54,9 +54,9 @@ export function authConfigWhere(ctx: Context, filter?: AuthConfigFilter | null):
   const text = searchText(filter?.search);
   if (text !== null) and.push({ OR: searchIn(ctx, text) });
   if (filter?.connectorSlug != null) and.push({ connectorSlug: filter.connectorSlug.replaceAll("\0", "") });
-  if (filter?.kind) and.push({ OR: filter.kind.map((kind) => whereKind(ctx, kind)) });
+  if (filter?.kind) and.push(anyOf(filter.kind.map((kind) => whereKind(ctx, kind))));
   if (filter?.scheme) and.push({ schemeType: { in: [...filter.scheme] } });
-  if (filter?.status) and.push({ OR: filter.status.map((status) => whereStatus(status, ctx.caller.now)) });
+  if (filter?.status) and.push(anyOf(filter.status.map((status) => whereStatus(status, ctx.caller.now))));
   return { AND: and };
 }
 

@@ -6,6 +6,7 @@ import type { FailureDetails } from "../lib/failure.ts";
 import { decodeId } from "../lib/ids.ts";
 import { recordAudit } from "./audit.ts";
 import { assertMay, may } from "./caller.ts";
+import { anyOf } from "./input.ts";
 import type { Context, Services } from "./services.ts";
 import { type UserRef, userRefWhere } from "./user-ref.ts";
 
@@ -65,7 +66,7 @@ export function requestWhere(ctx: Context, filter?: ConnectionRequestFilter | nu
   if (filter?.connectorSlug != null) and.push({ connectorSlug: filter.connectorSlug });
   if (filter?.authConfigId != null) and.push({ authConfigId: decodeId("AuthConfig", filter.authConfigId) ?? NOBODY });
   if (filter?.credentialId != null) and.push({ credentialId: decodeId("Credential", filter.credentialId) ?? NOBODY });
-  if (filter?.status) and.push({ OR: filter.status.map((status) => whereStatus(status, ctx.caller.now)) });
+  if (filter?.status) and.push(anyOf(filter.status.map((status) => whereStatus(status, ctx.caller.now))));
   return { AND: and };
 }
 

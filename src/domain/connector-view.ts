@@ -2,6 +2,7 @@ import { managedAppAllowed } from "../catalogue/templates.ts";
 import type { ConnectorDefinition, SchemeDefinition } from "../catalogue/types.ts";
 import type { CustomConnector } from "../db/generated/client.ts";
 import { BUILT_IN_CONNECTOR_PREFIX, encodeId } from "../lib/ids.ts";
+import { customConnectors } from "./hot-reads.ts";
 import type { ManagedApp, Services } from "./services.ts";
 
 /** A connector as one project has it: built in, or its own. */
@@ -55,11 +56,13 @@ export async function connectorViews(
   services: Services,
   projectId: string,
   slugs: readonly string[],
-  db: ConnectorDb = services.database.prisma,
+  db?: ConnectorDb,
 ): Promise<ReadonlyMap<string, ConnectorView>> {
   const wanted = [...new Set(slugs)].filter((slug) => SLUG.test(slug) || slug.startsWith("deleted:"));
   if (wanted.length === 0) return new Map();
-  const rows = await db.customConnector.findMany({ where: { projectId, slug: { in: wanted } } });
+  const rows = db
+    ? await db.customConnector.findMany({ where: { projectId, slug: { in: wanted } } })
+    : await customConnectors(services, projectId, wanted);
   const own = new Map(rows.map((row) => [row.slug, ownView(row)]));
   const found = new Map<string, ConnectorView>();
   for (const slug of wanted) {

@@ -7,7 +7,8 @@ import { recordAudit } from "./audit.ts";
 import { assertMay } from "./caller.ts";
 import { cancelOpenRequests, OPEN_STATUSES } from "./connection-request.ts";
 import { recordCredentialEvent } from "./credential-event.ts";
-import { line, parseInput, searchText } from "./input.ts";
+import { readCredential } from "./hot-reads.ts";
+import { anyOf, line, parseInput, searchText } from "./input.ts";
 import type { Context } from "./services.ts";
 import { type UserRef, userRefWhere } from "./user-ref.ts";
 
@@ -75,12 +76,16 @@ export interface CredentialFilter {
   expiringBefore?: Date | null;
 }
 
-export function credentialWhere(ctx: Context, filter?: CredentialFilter | null): Prisma.CredentialWhereInput {
-  const and: Prisma.CredentialWhereInput[] = [visibleCredentials(ctx)];
+export function credentialWhere(
+  ctx: Context,
+  filter?: CredentialFilter | null,
+  visible: Prisma.CredentialWhereInput = visibleCredentials(ctx),
+): Prisma.CredentialWhereInput {
+  const and: Prisma.CredentialWhereInput[] = [visible];
   if (filter?.user) and.push({ user: userRefWhere(filter.user) });
   if (filter?.connectorSlug != null) and.push({ connectorSlug: filter.connectorSlug });
   if (filter?.authConfigId != null) and.push({ authConfigId: decodeId("AuthConfig", filter.authConfigId) ?? { in: [] } });
-  if (filter?.status) and.push({ OR: filter.status.map((status) => whereStatus(status, ctx.caller.now)) });
+  if (filter?.status) and.push(anyOf(filter.status.map((status) => whereStatus(status, ctx.caller.now))));
   if (filter?.expiringBefore) and.push({ accessTokenExpiresAt: { lt: filter.expiringBefore } });
   const search = searchText(filter?.search);
   if (search) {
@@ -117,7 +122,7 @@ export async function findCredential(ctx: Context, id: string): Promise<Credenti
   assertMay(ctx, "CREDENTIAL_READ");
   const uuid = decodeId("Credential", id);
   if (!uuid) return null;
-  return ctx.services.database.prisma.credential.findFirst({ where: { AND: [visibleCredentials(ctx), { id: uuid }] } });
+  return readCredential(ctx, uuid);
 }
 
 /** Throws NotFoundError. */

@@ -1,5 +1,5 @@
-import type { ConnectionRequest } from "../db/generated/client.ts";
 import type { Tx } from "../db/database.ts";
+import type { ConnectionRequest } from "../db/generated/client.ts";
 import type { FailureDetails } from "../lib/failure.ts";
 import { type AuditActor, recordAuditAs } from "./audit.ts";
 import { type ConnectionStatus, transition } from "./connection-request.ts";

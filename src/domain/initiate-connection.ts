@@ -151,7 +151,7 @@ async function ownerOf(ctx: Context, input: { user?: UserRef | null; projectOwne
   }
   if (!input.user) return null;
   const user = await services.database.prisma.user.findFirst({
-    where: { projectId: caller.projectId, ...userRefWhere(input.user) },
+    where: { AND: [{ projectId: caller.projectId, deletedAt: null }, userRefWhere(input.user)] },
     select: { id: true },
   });
   if (!user) throw InvalidInputError.at(["user"], "NOT_FOUND", "There is no such user. Create it with upsertUser first.");

@@ -41,7 +41,8 @@ export function paragraph(label: string, max: number) {
 }
 
 export const nameField = line("The name", 200).refine(
-  (value) => value.trim() !== "",
+  // An empty one is missing already.
+  (value) => value === "" || value.trim() !== "",
   fault("REQUIRED", "The name must not be blank."),
 );
 export const descriptionField = paragraph("The description", 2_000);
@@ -134,6 +135,11 @@ export function searchText(text: string | null | undefined): string | null {
     .replace(/\p{Cc}/gu, " ")
     .trim();
   return clean === "" ? null : clean.replace(/[\\%_]/g, "\\$&");
+}
+
+/** Rows that fit one of these, in a Prisma filter. Of none it is nobody: within `AND`, Prisma leaves an empty `OR` out. */
+export function anyOf<Where extends object>(alternatives: Where[]): { OR: Where[] } | { id: { in: string[] } } {
+  return alternatives.length > 0 ? { OR: alternatives } : { id: { in: [] } };
 }
 
 function boundedText(label: string, min: number, max: number) {

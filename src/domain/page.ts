@@ -24,8 +24,8 @@ const MAX_SIZE = 100;
 export function pageOf<T>(list: readonly T[], keyOf: (item: T) => string, args: PageArguments): Page<T> {
   assertSize("first", args.first);
   assertSize("last", args.last);
-  const start = args.after ? positionOf(list, keyOf, "after", args.after) + 1 : 0;
-  const end = args.before ? positionOf(list, keyOf, "before", args.before) : list.length;
+  const start = args.after != null ? positionOf(list, keyOf, "after", args.after) + 1 : 0;
+  const end = args.before != null ? positionOf(list, keyOf, "before", args.before) : list.length;
   let from = start;
   let to = Math.max(start, end);
   const first = args.first ?? (args.last === null || args.last === undefined ? DEFAULT_SIZE : null);

@@ -89,16 +89,20 @@ async function renew(ctx: Context, read: Read, minTtlSeconds: number): Promise<v
     assertUsable(read.credential, read.now);
     await freshTokens(ctx.services, read.credential, { minTtlSeconds });
   } catch (error) {
-    await ctx.services.database.transact((tx) =>
-      recordAudit(tx, ctx, {
-        action: "credential.revealed",
-        outcome: "FAILED",
-        targetType: "Credential",
-        targetId: read.credential.id,
-      }),
-    );
+    await recordFailure(ctx, read.credential.id);
     throw error;
   }
+}
+
+function recordFailure(ctx: Context, credentialId: string): Promise<void> {
+  return ctx.services.database.transact((tx) =>
+    recordAudit(tx, ctx, {
+      action: "credential.revealed",
+      outcome: "FAILED",
+      targetType: "Credential",
+      targetId: credentialId,
+    }),
+  );
 }
 
 interface Read {
@@ -176,11 +180,18 @@ async function readRecorded(ctx: Context, id: string, minTtlSeconds: number, rea
   return { credential: withDates(credential), authConfig, own, generation, clientId, now, sealed, recorded: fresh };
 }
 
+/** Why no row came: not there, not within what the key is narrowed to, or its tokens were destroyed with its end. */
 async function refusal(ctx: Context, id: string): Promise<Error> {
-  const exists = await ctx.services.database.prisma.credential.count({ where: { AND: [visibleCredentials(ctx), { id }] } });
-  return exists
-    ? new ForbiddenError("This API key is narrowed to other connectors or users. Use a key that may use this credential.")
-    : new NotFoundError("There is no such credential. Check the id.");
+  const { connectorSlugs, userIds } = ctx.caller;
+  const row = await ctx.services.database.prisma.credential.findFirst({ where: { AND: [visibleCredentials(ctx), { id }] } });
+  if (!row) return new NotFoundError("There is no such credential. Check the id.");
+  const isNarrowed =
+    (connectorSlugs && !connectorSlugs.includes(row.connectorSlug)) || (userIds && !userIds.includes(row.userId ?? ""));
+  if (isNarrowed)
+    return new ForbiddenError("This API key is narrowed to other connectors or users. Use a key that may use this credential.");
+  await recordFailure(ctx, id);
+  assertUsable(row, ctx.caller.now);
+  return new Error("A credential's tokens are missing from the vault.");
 }
 
 /** `to_jsonb` writes times as texts. */

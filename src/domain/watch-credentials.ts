@@ -1,4 +1,4 @@
-import type { Credential, CredentialChange } from "../db/generated/client.ts";
+import type { Credential, CredentialChange, Prisma } from "../db/generated/client.ts";
 import { cancellable } from "../events/cancellable.ts";
 import { signals } from "../events/signals.ts";
 import { InvalidInputError } from "../lib/errors.ts";
@@ -16,6 +16,9 @@ export interface CredentialChangeMessage {
 }
 
 const LOOK_AGAIN_MS = 60_000;
+const BATCH = 500;
+/** The largest bigint of the database. */
+const LAST_POSITION = 2n ** 63n - 1n;
 
 /**
  * Changes of the credentials that the caller may see, from now on or after a cursor. A cursor is a transaction id below which everything
@@ -35,14 +38,17 @@ export function watchCredentials(
       let sent = new Set<string>();
       while (!abort.aborted) {
         const next = await horizon(ctx);
-        const rows = await readChanges(ctx, position);
-        for (const change of rows) {
+        const near = new Set<string>();
+        for await (const { change, following } of changesFrom(ctx, position)) {
+          // What lies above the horizon will be read again: only its ids need remembering.
+          if (change.xid >= next) near.add(change.id);
           if (sent.has(change.id)) continue;
-          const message = await messageOf(ctx, filter, change, writeCursor(next));
+          // Not past the following change, which may not have been delivered when the stream breaks off.
+          const cursor = writeCursor(following !== null && following < next ? following : next);
+          const message = await messageOf(ctx, filter, change, cursor);
           if (message) yield message;
         }
-        // What lies above the horizon will be read again: only its ids need remembering.
-        sent = new Set(rows.filter((change) => change.xid >= next).map((change) => change.id));
+        sent = near;
         position = next;
         await changes.next(LOOK_AGAIN_MS);
       }
@@ -59,7 +65,7 @@ function writeCursor(position: bigint): string {
 /** Throws InvalidInputError. */
 function readCursor(cursor: string): bigint {
   const match = /^c1:(\d{1,19})$/.exec(Buffer.from(cursor, "base64url").toString());
-  if (!match?.[1])
+  if (!match?.[1] || BigInt(match[1]) > LAST_POSITION)
     throw InvalidInputError.at(["after"], "PATTERN", "This is no cursor of credentialChanged. Leave `after` out to begin now.");
   return BigInt(match[1]);
 }
@@ -74,11 +80,23 @@ async function horizon({ services }: Context): Promise<bigint> {
   return BigInt(row!.xmin);
 }
 
-function readChanges({ services, caller }: Context, position: bigint): Promise<CredentialChange[]> {
-  return services.database.prisma.credentialChange.findMany({
-    where: { projectId: caller.projectId, xid: { gte: position } },
-    orderBy: [{ xid: "asc" }, { id: "asc" }],
-  });
+/** In order, a bounded number in memory at a time, each with the position of the one after it; null for the last. */
+async function* changesFrom(
+  { services, caller }: Context,
+  position: bigint,
+): AsyncGenerator<{ change: CredentialChange; following: bigint | null }> {
+  let from: Prisma.CredentialChangeWhereInput = { xid: { gte: position } };
+  for (;;) {
+    const rows = await services.database.prisma.credentialChange.findMany({
+      where: { AND: [{ projectId: caller.projectId }, from] },
+      orderBy: [{ xid: "asc" }, { id: "asc" }],
+      take: BATCH + 1,
+    });
+    for (const [index, change] of rows.slice(0, BATCH).entries()) yield { change, following: rows[index + 1]?.xid ?? null };
+    const last = rows[BATCH - 1];
+    if (rows.length <= BATCH || !last) return;
+    from = { OR: [{ xid: { gt: last.xid } }, { xid: last.xid, id: { gt: last.id } }] };
+  }
 }
 
 /** Null where the caller may not see it, or the filter fits neither the state before nor the one after. */
@@ -92,16 +110,12 @@ async function messageOf(
   const now = await ctx.services.database.now();
   const current = { ...ctx, caller: { ...ctx.caller, now } };
   const kind = change.kind as CredentialChangeMessage["kind"];
-  const id = { id: change.credentialId };
-  if (kind === "DELETED") {
-    const gone = await prisma.credential.count({
-      where: { AND: [{ ...visibleCredentials(current), deletedAt: { not: null } }, id] },
-    });
-    return gone ? { kind, credential: null, deletedId: encodeId("Credential", change.credentialId), cursor } : null;
-  }
+  const visible = { ...visibleCredentials(current), ...(kind === "DELETED" && { deletedAt: { not: null } }) };
   const wasFitting = filter?.status && change.statusBefore && (filter.status as readonly string[]).includes(change.statusBefore);
-  const where = credentialWhere(current, wasFitting ? { ...filter, status: null } : filter);
-  const row = await prisma.credential.findFirst({ where: { AND: [where, id] } });
+  const where = credentialWhere(current, wasFitting ? { ...filter, status: null } : filter, visible);
+  const row = await prisma.credential.findFirst({ where: { AND: [where, { id: change.credentialId }] } });
+  if (row && kind === "DELETED")
+    return { kind, credential: null, deletedId: encodeId("Credential", change.credentialId), cursor };
   return row ? { kind, credential: asPresent(row, now), deletedId: null, cursor } : null;
 }
 

@@ -54,21 +54,28 @@ export function watchRequests(ctx: Context, filter?: ConnectionRequestFilter | n
     const { database, hub } = ctx.services;
     const changes = signals(hub, `requests:${ctx.caller.projectId}`, abort);
     const shown = new Set<string>();
+    const open = new Set<string>();
     try {
       let changed: { ids: string[]; resync: boolean } = { ids: [], resync: true };
       while (!abort.aborted) {
         const now = await database.now();
         const current = { ...ctx, caller: { ...ctx.caller, now } };
-        const which = changed.resync ? { status: { in: OPEN_STATUSES } } : { id: { in: changed.ids } };
+        // After a lost connection nobody says what has ended meanwhile: all that was shown as open is looked at again.
+        const missed = { OR: [{ status: { in: OPEN_STATUSES } }, { id: { in: [...open, ...changed.ids] } }] };
+        const which = changed.resync ? missed : { id: { in: changed.ids } };
         const fits = { OR: [requestWhere(current, filter), { AND: [requestWhere(current), { id: { in: [...shown] } }] }] };
         const rows = await database.prisma.connectionRequest.findMany({
           where: { AND: [fits, which] },
           orderBy: { updatedAt: "desc" },
-          take: MAX_FIRST,
+          // What changed is bounded already, and none of it may be left out.
+          ...(changed.resync && { take: MAX_FIRST + open.size }),
         });
         for (const row of rows.reverse()) {
           if (shown.size < MAX_REMEMBERED) shown.add(row.id);
-          yield asPresent(row, now);
+          const present = asPresent(row, now);
+          if (isFinished(present.status)) open.delete(row.id);
+          else if (open.size < MAX_REMEMBERED) open.add(row.id);
+          yield present;
         }
         do changed = await changes.next(LOOK_AGAIN_MS);
         while (changed.ids.length === 0 && !changed.resync && !abort.aborted);

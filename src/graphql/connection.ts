@@ -65,19 +65,24 @@ export function pageCost(args: PageArgs): { field: number; multiplier: number } 
   return { field: 1, multiplier: Math.min(Math.max(size, 1), MAX_PAGE) };
 }
 
-/** A page of what `find` finds. `model` names the Prisma model whose columns the order is of. */
+/**
+ * A page of what `find` finds. `model` names the Prisma model whose columns the order is of. `ahead`: a faster way to the same rows in the
+ * same order, for pages that are read from the front, from behind a cursor's values on.
+ */
 export function rowPage<Row extends object>(options: {
   args: PageArgs;
   model: string;
   order: Order;
   where: object;
   find: (query: PageQuery) => Promise<Row[]>;
+  ahead?: ((take: number, after: CursorValue[] | null) => Promise<Row[]>) | null;
   count: () => Promise<number>;
 }): Page<Row> {
-  const { args, find, count } = options;
+  const { args, find, ahead, count } = options;
   const plan = planPage(args, options.model, options.order);
   const query = { where: { AND: [options.where, ...plan.bounds] }, orderBy: plan.orderBy, take: plan.size + 1 };
-  return lazyPage(() => find(query), plan, args, count);
+  const forwards = ahead && args.last == null && args.before == null ? ahead : null;
+  return lazyPage(() => (forwards ? forwards(plan.size + 1, plan.after) : find(query)), plan, args, count);
 }
 
 interface PagePlan {
@@ -85,6 +90,8 @@ interface PagePlan {
   backward: boolean;
   keys: OrderKey[];
   bounds: object[];
+  /** The values of the cursor `after`. */
+  after: CursorValue[] | null;
   orderBy: object[];
 }
 
@@ -93,17 +100,14 @@ function planPage(args: PageArgs, model: string, order: Order): PagePlan {
   const keys = orderKeys(model, order);
   const opposite = reversed(keys);
   const backward = args.last != null || (args.before != null && args.first == null);
-  const bound = (direction: OrderKey[], argument: "after" | "before"): object[] => {
-    const cursor = args[argument];
-    if (cursor == null) return [];
-    const values: CursorValue[] = decodeCursor(keys, cursor, argument);
-    return [following(direction, values)];
-  };
+  const after = args.after == null ? null : decodeCursor(keys, args.after, "after");
+  const before = args.before == null ? null : decodeCursor(keys, args.before, "before");
   return {
     size,
     backward,
     keys,
-    bounds: [...bound(keys, "after"), ...bound(opposite, "before")],
+    bounds: [...(after ? [following(keys, after)] : []), ...(before ? [following(opposite, before)] : [])],
+    after,
     orderBy: toPrismaOrder(backward ? opposite : keys),
   };
 }

@@ -1,6 +1,8 @@
 import DataLoader from "dataloader";
+import type { AuthConfig, User } from "../db/generated/client.ts";
 import type { Caller } from "../domain/caller.ts";
 import { type ConnectorView, connectable, connectorsBySlug } from "../domain/connector.ts";
+import { authConfigsById, usersById } from "../domain/hot-reads.ts";
 import type { Context, Services } from "../domain/services.ts";
 import { BUILT_IN_CONNECTOR_PREFIX } from "../lib/ids.ts";
 
@@ -9,6 +11,9 @@ export interface Loaders {
   /** By slug, of a row that the caller may see. */
   readonly connectors: DataLoader<string, ConnectorView>;
   readonly connectable: DataLoader<ConnectorView, boolean, string>;
+  /** By UUID, of what a row that the caller may see refers to. */
+  readonly users: DataLoader<string, User>;
+  readonly authConfigs: DataLoader<string, AuthConfig>;
   /** Batches that a field makes for itself, by a key of its own: see `batch`. */
   readonly own: Map<string, DataLoader<string, unknown>>;
 }
@@ -49,6 +54,8 @@ export function batch<Value>(
 function createLoaders(context: GraphQLContext): Loaders {
   let connectors: Loaders["connectors"] | undefined;
   let connectableOnes: Loaders["connectable"] | undefined;
+  let users: Loaders["users"] | undefined;
+  let authConfigs: Loaders["authConfigs"] | undefined;
   let own: Loaders["own"] | undefined;
   return {
     get connectable() {
@@ -64,11 +71,30 @@ function createLoaders(context: GraphQLContext): Loaders {
       });
       return connectors;
     },
+    get users() {
+      users ??= byId(usersById, context);
+      return users;
+    },
+    get authConfigs() {
+      authConfigs ??= byId(authConfigsById, context);
+      return authConfigs;
+    },
     get own() {
       own ??= new Map();
       return own;
     },
   };
+}
+
+/** Of rows that others refer to by a foreign key, so that they are there. */
+function byId<Row>(
+  read: (context: Context, ids: readonly string[]) => Promise<ReadonlyMap<string, Row>>,
+  context: Context,
+): DataLoader<string, Row> {
+  return new DataLoader(async (ids: readonly string[]) => {
+    const found = await read(context, ids);
+    return ids.map((id) => found.get(id) ?? new Error(`The row ${id} is gone.`));
+  });
 }
 
 /** Finished requests outlive a project's own connector: what is left of it is its slug. */

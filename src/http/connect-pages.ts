@@ -17,9 +17,8 @@ export function connectRoutes(face: Face): Route[] {
       async POST({ request, response }) {
         assertOwnForm(request, services.publicUrl);
         const form = await readForm(request, face.limits.formBytes);
-        const confirm = form.get("decision") === "connect";
-        if (!confirm && form.get("decision") !== "refuse")
-          throw new RequestError("BAD_REQUEST", "Press one of the two buttons.", 400);
+        // A form that is sent without a button (by Enter in some browsers, by a program) means the first one.
+        const confirm = form.get("decision") !== "refuse";
         const handle = form.get("handle") ?? "";
         const outcome = await submitPerson(services, {
           handle,

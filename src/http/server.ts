@@ -98,9 +98,11 @@ export function createHttpServer(services: Services, options: HttpOptions): Http
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     streams.closeAll();
     const cut = setTimeout(() => server.closeAllConnections(), drainMs);
+    // A connection that was busy when the closing began stays open after its answer, as long as its client likes.
+    const sweep = setInterval(() => server.closeIdleConnections(), 50);
     await webSockets.close(drainMs);
-    server.closeIdleConnections();
     await closed;
+    clearInterval(sweep);
     clearTimeout(cut);
     tokens.close();
   }

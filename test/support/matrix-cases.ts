@@ -126,7 +126,10 @@ export const CASES: Record<string, Case> = {
       "input.id": "Credential",
       "input.match.connectorSlug": { kind: "Slug", variables: (ids) => ({ input: { match: { user: { id: ids.User } } } }) },
       "input.match.user.id": { kind: "User", variables: () => ({ input: { match: { connectorSlug: "sandbox" } } }) },
-      "input.match.user.externalId": { kind: "ExternalId", variables: () => ({ input: { match: { connectorSlug: "sandbox" } } }) },
+      "input.match.user.externalId": {
+        kind: "ExternalId",
+        variables: () => ({ input: { match: { connectorSlug: "sandbox" } } }),
+      },
       "input.match.authConfigId": {
         kind: "AuthConfig",
         variables: (ids) => ({ input: { match: { connectorSlug: "sandbox", user: { id: ids.User } } } }),

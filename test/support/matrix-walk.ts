@@ -92,7 +92,8 @@ export function operation(schema: GraphQLSchema, root: string, all: Variables[])
 
 function selection(field: GraphQLField<unknown, unknown>): string {
   const named = getNamedType(field.type);
-  if (isUnionType(named)) return "{ __typename ... on UserError { code message } ... on InvalidInputError { issues { path code message } } }";
+  if (isUnionType(named))
+    return "{ __typename ... on UserError { code message } ... on InvalidInputError { issues { path code message } } }";
   if (named.name.endsWith("Connection")) return "{ totalCount nodes { __typename } }";
   return "{ __typename }";
 }

@@ -107,7 +107,9 @@ export async function createProject(app: TestApp, name: string) {
 
 export async function createConnector(app: TestApp, key: string, slug: string) {
   const oauth2 = { authorizationUrl: `${app.sandbox!.issuer}/auth`, tokenUrl: `${app.sandbox!.issuer}/token` };
-  const { createConnector: result } = await run(app, key, CreateConnector, { input: { slug, name: `Own ${slug}`, scheme: { oauth2 } } });
+  const { createConnector: result } = await run(app, key, CreateConnector, {
+    input: { slug, name: `Own ${slug}`, scheme: { oauth2 } },
+  });
   return payload(result, "CreateConnectorPayload").connector;
 }
 
@@ -123,7 +125,8 @@ async function makeSide(app: TestApp, name: string): Promise<Side> {
     SpareUser: async () => (await createUser(app, key, `${name}-spare-${newId()}`)).id,
     SpareCredential: async () =>
       (await connect(app, key, { authConfigId: AuthConfig, userId: owner.id, choice: { account: "grace" } })).credential!.id,
-    SpareConnectionRequest: async () => (await initiate(app, key, { target: { authConfigId: AuthConfig }, user: { id: owner.id } })).id,
+    SpareConnectionRequest: async () =>
+      (await initiate(app, key, { target: { authConfigId: AuthConfig }, user: { id: owner.id } })).id,
     SpareApiKey: async () => (await createKey(app, key, { role: "VIEWER" })).id,
   };
   const ids = {
@@ -140,7 +143,9 @@ async function makeSide(app: TestApp, name: string): Promise<Side> {
     AuditEvent: (await run(app, key, Audit)).auditEvents!.nodes[0]!.id,
     BuiltInConnector: "conn_sandbox",
   } as Ids;
-  const renew = async (kind: Kind) => void (ids[kind] = await makers[kind]!());
+  const renew = async (kind: Kind) => {
+    ids[kind] = await makers[kind]!();
+  };
   for (const kind of Object.keys(makers)) await renew(kind as Kind);
   return { key, ids, renew };
 }
@@ -171,7 +176,8 @@ export async function makeWorld(app: TestApp): Promise<World> {
       ADMIN: key,
       DEVELOPER: (await createKey(app, key, { role: "DEVELOPER" })).key,
       VIEWER: (await createKey(app, key, { role: "VIEWER" })).key,
-      "DEVELOPER with CREDENTIAL_REVEAL": (await createKey(app, key, { role: "DEVELOPER", permissions: ["CREDENTIAL_REVEAL"] })).key,
+      "DEVELOPER with CREDENTIAL_REVEAL": (await createKey(app, key, { role: "DEVELOPER", permissions: ["CREDENTIAL_REVEAL"] }))
+        .key,
       "own session": await createSession(app, key, home.ids.User),
       "another user's session": await createSession(app, key, stranger.id),
       "own session for other connectors": await createSession(app, key, home.ids.User, { connectorSlugs: ["github"] }),

