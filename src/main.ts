@@ -9,7 +9,19 @@ async function main(): Promise<void> {
   const { startApp } = await import("./app.ts");
   const app = await startApp(config);
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop(app, signal));
+  if (process.env.npm_lifecycle_event) stopWithParent(app);
   console.log(await welcome(app, config, performance.now() - started));
+}
+
+/** npm does not pass SIGTERM on: it ends, with the shell between us, and we would stay behind on the port. */
+function stopWithParent(app: App): void {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    void stop(app, "the end of npm");
+  }, 500);
+  watch.unref();
 }
 
 /** The same signal once more ends the process without waiting. */

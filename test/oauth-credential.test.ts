@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { graphql } from "../generated/gql/index.ts";
+import { decodeId } from "../src/lib/ids.ts";
 import { startTestApp, type TestApp } from "./support/app.ts";
 import { payload, run } from "./support/graphql.ts";
 import { auditEvents, createProject, readCredential, reauthorize, refresh, reveal, tokenRequests } from "./support/oauth.ts";
-import { connect, createOwnClientConfig, createSession } from "./support/seed.ts";
+import { connect, createConfig, createOwnClientConfig, createSession } from "./support/seed.ts";
 
 const Test = graphql(`
   mutation OAuthTest($id: ID!) {
@@ -48,6 +49,16 @@ const Revoke = graphql(`
 const CreateKey = graphql(`
   mutation OAuthKey($input: CreateApiKeyInput!) {
     createApiKey(input: $input) { __typename ... on CreateApiKeyPayload { key } ... on UserError { message code } }
+  }
+`);
+
+const CreateConnector = graphql(`
+  mutation OAuthOwnConnector($input: CreateConnectorInput!) {
+    createConnector(input: $input) {
+      __typename
+      ... on CreateConnectorPayload { connector { slug redirectUri } }
+      ... on UserError { message code }
+    }
   }
 `);
 
@@ -191,7 +202,7 @@ describe("revokeCredential", () => {
     expect(payload(await revoke(mine.session, mine.id), "RevokeCredentialPayload").credential.status).toBe("REVOKED");
   });
 
-  test("wins over a refresh that is under way: what the provider then sends is neither kept nor left alive", async () => {
+  test("wins over a refresh that is under way", async () => {
     const { id, config } = await connected();
     await app.sandbox!.control.setSwitches(config.clientId, { tokenDelayMs: 500 });
     const refreshing = refresh(app, app.adminKey, id);
@@ -200,13 +211,38 @@ describe("revokeCredential", () => {
     payload(await revoke(app.adminKey, id), "RevokeCredentialPayload");
     expect(await refreshing).toMatchObject({ __typename: "CredentialNotUsableError" });
     expect((await readCredential(app, app.adminKey, id))!.status).toBe("REVOKED");
-    const sealed = await app.services.database.query(
-      "test_sealed",
-      `SELECT 1 FROM "SealedSecret" WHERE "ownerTable" IN ('Credential', 'RefreshAttempt') AND "ownerId" = ANY(
-      SELECT "id" FROM "Credential" WHERE "health" = 'REVOKED' UNION SELECT "id" FROM "RefreshAttempt" WHERE "outcome" = 'REVOKED')`,
-      [],
+  });
+
+  test("is final where the provider cannot revoke and still answers a refresh: nothing of that answer is kept", async () => {
+    const issuer = app.sandbox!.issuer;
+    const scheme = { oauth2: { authorizationUrl: `${issuer}/auth`, tokenUrl: `${issuer}/token` } };
+    const input = { slug: "unrevocable", name: "Unrevocable", scheme };
+    const { connector } = payload(
+      (await run(app, app.adminKey, CreateConnector, { input })).createConnector,
+      "CreateConnectorPayload",
     );
-    expect(sealed).toEqual([]);
+    const client = await app.sandbox!.control.createClient({ redirectUris: [connector.redirectUri!], switches: {} });
+    const config = await createConfig(app, app.adminKey, {
+      connectorSlug: "unrevocable",
+      clientId: client.clientId,
+      clientSecret: client.clientSecret!,
+      scopes: ["openid", "offline_access"],
+    });
+    const id = (await connect(app, app.adminKey, { authConfigId: config.id })).credential!.id;
+    await app.sandbox!.control.setSwitches(client.clientId, { tokenDelayMs: 500 });
+    const refreshing = refresh(app, app.adminKey, id);
+    const requests = () => tokenRequests(app, client.clientId, "refresh_token");
+    while (requests().length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    const { tokens } = payload(await revoke(app.adminKey, id), "RevokeCredentialPayload");
+    expect(new Set(tokens.map(({ outcome }) => outcome))).toEqual(new Set(["UNSUPPORTED"]));
+    expect(await refreshing).toMatchObject({ __typename: "CredentialNotUsableError" });
+    expect(requests()).toMatchObject([{ outcome: "ok" }]);
+    const after = (await readCredential(app, app.adminKey, id))!;
+    expect(after.status).toBe("REVOKED");
+    expect(after.history.nodes.map((event) => event.kind)).not.toContain("REFRESHED");
+    const left = `SELECT 1 FROM "SealedSecret" WHERE "ownerId" = $1::uuid
+      OR "ownerId" IN (SELECT "id" FROM "RefreshAttempt" WHERE "credentialId" = $1::uuid)`;
+    expect(await app.services.database.query("test_left", left, [decodeId("Credential", id)])).toEqual([]);
   });
 
   test("cancels a re-authorization that is under way", async () => {
