@@ -263,6 +263,16 @@ describe("SIGTERM", () => {
   });
 });
 
+test.skipIf(process.platform === "win32")("a server that npm started does not stay behind when npm is ended", async () => {
+  const env = { ...FREE_PORTS, npm_lifecycle_event: "start", MOORLINE_DATA_DIR: dataDirectory("migrated") };
+  const shell = startProgram(MAIN, env, ["sh", "-c", `"$0" "$1"; exit $?`]);
+  await shell.printed(/^Next: /m);
+  shell.child.kill("SIGTERM");
+  // Its output ends with the server, not with the shell.
+  await shell.ended;
+  expect(shell.stdout).toContain("draining");
+});
+
 /** A query of which half is sent; `finish` sends the rest. */
 function sendHalf(url: string): { status: Promise<number | undefined>; finish(): void } {
   const body = JSON.stringify({ query: WHO });

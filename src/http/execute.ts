@@ -8,12 +8,12 @@ import {
   mapSourceToResponseEvent,
   validateSubscriptionArgs,
 } from "graphql";
-import { type CompiledQuery, compileQuery, isCompiledQuery } from "graphql-jit";
 import type { Caller } from "../domain/caller.ts";
 import { createContext } from "../graphql/context.ts";
 import type { PreparedDocument } from "../graphql/document.ts";
 import { maskError } from "../graphql/errors.ts";
 import { RequestError } from "../lib/errors.ts";
+import { compiledRun } from "./compiled.ts";
 import type { Face } from "./options.ts";
 import type { GraphQLParameters } from "./parameters.ts";
 
@@ -25,7 +25,7 @@ export function executeOperation(
   caller: Caller | null,
 ): ExecutionResult | Promise<ExecutionResult> {
   const context = caller && createContext(face.services, caller);
-  const result = compiled(face, prepared)?.query(undefined, context, parameters.variables ?? {});
+  const result = compiledRun(face.schema, prepared)?.(context, parameters.variables ?? {});
   // Without data nothing was executed: the variables don't fit, which graphql says better.
   if (result && (result instanceof Promise || result.data !== undefined)) return result;
   return execute({
@@ -36,31 +36,6 @@ export function executeOperation(
     contextValue: context,
     hideSuggestions: !face.exploration,
   });
-}
-
-/** An operation that comes this often is compiled: that costs as much as running it some dozen times. */
-const COMPILED_AFTER = 1;
-
-interface Use {
-  count: number;
-  query: CompiledQuery | null;
-}
-
-const uses = new WeakMap<PreparedDocument, Use>();
-
-/** Null: not compiled, or not to be. */
-function compiled(face: Face, prepared: PreparedDocument): CompiledQuery | null {
-  let use = uses.get(prepared);
-  if (!use) {
-    use = { count: 0, query: null };
-    uses.set(prepared, use);
-  }
-  use.count += 1;
-  if (use.count === COMPILED_AFTER) {
-    const query = compileQuery(face.schema, prepared.document, prepared.operation.name?.value);
-    if (isCompiledQuery(query)) use.query = query;
-  }
-  return use.query;
 }
 
 /** The same within the limit of time. Past it rejects with RequestError 503: the work itself can't be taken back, its answer is given up. */

@@ -28,11 +28,16 @@ a.primary { color: var(--on-accent); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 `;
 
-/** Tells the registered origin, never anybody else, and offers to close. Its data comes in attributes, so that its hash never changes. */
+/**
+ * Tells the registered origin, never anybody else, and then goes on to the return URL, or closes where all is well and nothing is left
+ * to read. Its data comes in attributes, so that its hash never changes.
+ */
 const POPUP_SCRIPT = `
-const { origin, request, status } = document.getElementById("popup").dataset;
+const { origin, request, status, next } = document.getElementById("popup").dataset;
 if (window.opener) window.opener.postMessage({ type: "moorline:connection", version: 1, connectionRequestId: request, status }, origin);
 document.getElementById("close").addEventListener("click", () => window.close());
+if (next) location.replace(next);
+else if (status === "ACTIVE") window.close();
 `;
 
 const STYLE_HASH = hashSource(STYLE);
@@ -57,7 +62,7 @@ export function connectionPage(model: PageModel): Page {
     <h1>${title}</h1>
     <p>${model.message}</p>
     ${model.remedy && html`<p>${model.remedy}</p>`}
-    ${facts(model)} ${actions(model)} ${model.popup && popup(model.popup)}`;
+    ${facts(model)} ${actions(model)} ${model.popup && popup(model.popup, model.returnTo)}`;
   const head = model.kind === "WAIT" ? html`<meta http-equiv="refresh" content="3">` : null;
   return page({ status: model.status, title, content, head, formAction: model.kind === "CONFIRM", script: Boolean(model.popup) });
 }
@@ -91,8 +96,8 @@ function actions(model: PageModel): Html | null {
   return html`<div class="actions"><a class="button primary" href="${model.returnTo}">Back to ${model.productName ?? "where you came from"}</a></div>`;
 }
 
-function popup({ origin, connectionRequestId, status }: NonNullable<PageModel["popup"]>): Html {
-  return html`<div id="popup" data-origin="${origin}" data-request="${connectionRequestId}" data-status="${status}" class="actions">
+function popup({ origin, connectionRequestId, status }: NonNullable<PageModel["popup"]>, returnTo?: string | null): Html {
+  return html`<div id="popup" data-origin="${origin}" data-request="${connectionRequestId}" data-status="${status}" data-next="${returnTo ?? ""}" class="actions">
     <button id="close" type="button">Close this window</button>
   </div>`;
 }

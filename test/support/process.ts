@@ -17,10 +17,11 @@ export interface Run {
 
 const running = new Set<ChildProcess>();
 
-/** A program of ours as users run it, in a process of its own, with none of this one's settings. */
-export function startProgram(file: string, env: Record<string, string> = {}): Run {
+/** A program of ours as users run it, in a process of its own, with none of this one's settings. `through`: what starts it. */
+export function startProgram(file: string, env: Record<string, string> = {}, through: string[] = []): Run {
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OURS.test(name)));
-  const child = spawn(process.execPath, [file], { cwd: ROOT, env: { ...inherited, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const [command, ...rest] = [...through, process.execPath, file];
+  const child = spawn(command!, rest, { cwd: ROOT, env: { ...inherited, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   running.add(child);
   const waiting = new Set<() => void>();
   const run: Run = {

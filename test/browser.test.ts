@@ -1,4 +1,6 @@
 import { existsSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestApp, type TestApp } from "./support/app.ts";
@@ -10,16 +12,29 @@ const FLAGS =
 
 let app: TestApp;
 let browser: Browser;
+/** A product's front end: it opens the popup and writes down what it hears. */
+let product: Server;
+let origin: string;
 
 // Debian's package `chromium` (or CHROMIUM_PATH). Without it these are skipped, but not in CI, which installs it.
-describe.skipIf(!existsSync(CHROMIUM) && !process.env.CI)("GraphiQL in a browser", () => {
+describe.skipIf(!existsSync(CHROMIUM) && !process.env.CI)("in a real browser", () => {
   beforeAll(async () => {
-    app = await startTestApp();
+    product = createServer((_request, response) => {
+      response.setHeader("content-type", "text/html");
+      response.end(`<!doctype html><title>Product</title><script>
+        window.heard = [];
+        window.addEventListener("message", (event) => window.heard.push({ origin: event.origin, data: event.data }));
+      </script>`);
+    });
+    await new Promise<void>((resolve) => product.listen(0, "127.0.0.1", resolve));
+    origin = `http://localhost:${(product.address() as AddressInfo).port}`;
+    app = await startTestApp({ MOORLINE_CORS_ORIGINS: origin });
     browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS.split(" ") });
   });
   afterAll(async () => {
     await browser?.close();
     await app?.close();
+    product?.close();
   });
 
   async function open(): Promise<{ page: Page; hosts: Set<string> }> {
@@ -47,7 +62,7 @@ describe.skipIf(!existsSync(CHROMIUM) && !process.env.CI)("GraphiQL in a browser
     await expect.poll(shown, { timeout: 15_000 }).toContain(text.slice(0, 20).replace(/\s/g, ""));
   }
 
-  test("shows the steps of the main job first, from this host alone", async () => {
+  test("GraphiQL shows the steps of the main job first, from this host alone", async () => {
     const { page, hosts } = await open();
     const shown = await page.locator(".graphiql-query-editor").innerText();
     expect(shown.replaceAll("\u00a0", " ")).toContain("Connect an account and watch it become active");
@@ -55,7 +70,7 @@ describe.skipIf(!existsSync(CHROMIUM) && !process.env.CI)("GraphiQL in a browser
     await page.close();
   });
 
-  test("runs a query and a live subscription with the key from its headers editor", async () => {
+  test("GraphiQL runs a query and a live subscription with the key from its headers editor", async () => {
     const { page } = await open();
     await paste(
       page,
@@ -85,5 +100,25 @@ describe.skipIf(!existsSync(CHROMIUM) && !process.env.CI)("GraphiQL in a browser
     await goThrough(request.authorizationUrl!);
     await expect.poll(() => page.locator(".result-window").innerText(), { timeout: 15_000 }).toContain("ACTIVE");
     await page.close();
+  });
+
+  test("a popup connects by keyboard alone, tells its opener on the registered origin, and closes", async () => {
+    const config = await createConfig(app, app.adminKey);
+    const user = await createUser(app, app.adminKey);
+    const input = { target: { authConfigId: config.id }, user: { id: user.id }, display: "POPUP" as const, origin };
+    const request = await initiate(app, app.adminKey, input);
+    const page = await (await browser.newContext()).newPage();
+    await page.goto(origin);
+    const opened = page.waitForEvent("popup");
+    await page.evaluate(`void window.open(${JSON.stringify(request.authorizationUrl)}, "connect", "width=500,height=700")`);
+    const popup = await opened;
+    for (const name of [/Ada Lovelace/, "Allow", "Connect"]) {
+      await popup.getByRole("button", { name }).focus();
+      await popup.keyboard.press("Enter");
+    }
+    const heard = () => page.evaluate("window.heard");
+    const data = { type: "moorline:connection", version: 1, connectionRequestId: request.id, status: "ACTIVE" };
+    await expect.poll(heard, { timeout: 15_000 }).toEqual([{ origin: app.url, data }]);
+    await expect.poll(() => popup.isClosed(), { timeout: 5_000 }).toBe(true);
   });
 });
