@@ -110,7 +110,12 @@ export async function goThrough(
 }
 
 /** As far as the provider's answer: the URL of our callback, not yet opened. */
-export async function goToCallback(app: Pick<App, "url">, authorizationUrl: string, choice: UserChoice = {}, cookieJar = new CookieJar()) {
+export async function goToCallback(
+  app: Pick<App, "url">,
+  authorizationUrl: string,
+  choice: UserChoice = {},
+  cookieJar = new CookieJar(),
+) {
   const { redirectedTo } = await playUser(authorizationUrl, choice, { cookieJar, stopAtPrefix: `${app.url}/oauth/callback/` });
   return {
     callbackUrl: redirectedTo,
