@@ -1,4 +1,3 @@
-import type { webcrypto } from "node:crypto";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -153,10 +152,7 @@ describe("the sandbox as an OAuth and OpenID provider", () => {
     );
     await client.clientCredentialsGrant(basic, { scope: "notes:read" });
 
-    const { publicKey, privateKey } = (await crypto.subtle.generateKey("Ed25519", true, [
-      "sign",
-      "verify",
-    ])) as webcrypto.CryptoKeyPair;
+    const { publicKey, privateKey } = (await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"])) as CryptoKeyPair;
     const jwks = { keys: [{ ...(await crypto.subtle.exportKey("jwk", publicKey)), kid: "k", alg: "Ed25519" }] };
     const { clientId } = await sandbox.control.createClient({ tokenEndpointAuthMethod: "private_key_jwt", jwks });
     const signed = await client.discovery(

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { ReadableStream } from "node:stream/web";
 import { type Agent, DecoratorHandler, type Dispatcher } from "undici";
 import { ACCEPT_ENCODING, decoded, outbound } from "./body.ts";
 import { EgressError, egressError, translate } from "./errors.ts";
@@ -124,7 +125,7 @@ async function respond(answer: Dispatcher.ResponseData, url: URL, init: EgressIn
     call.finish();
   }
   const body = bodiless ? null : ReadableStream.from<Uint8Array>(limited(stream, answer.body, call, init.signal));
-  const response = new Response(body, { status: answer.statusCode, headers });
+  const response = new Response(body as BodyInit | null, { status: answer.statusCode, headers });
   Object.defineProperty(response, "url", { value: url.href });
   return response;
 }

@@ -6,7 +6,7 @@ import type { PreparedDocument } from "../graphql/document.ts";
 export type Run = (context: unknown, variables: Record<string, unknown>) => ExecutionResult | Promise<ExecutionResult>;
 
 /** An operation that comes this often is compiled: compiling costs as much as some dozen runs. */
-const COMPILED_AFTER = 1;
+const COMPILED_AFTER = 20;
 
 interface Use {
   count: number;

@@ -1,7 +1,6 @@
 import {
   createSourceEventStream,
   type ExecutionResult,
-  execute,
   executeSubscriptionEvent,
   type FormattedExecutionResult,
   type GraphQLError,
@@ -13,7 +12,6 @@ import { createContext } from "../graphql/context.ts";
 import type { PreparedDocument } from "../graphql/document.ts";
 import { maskError } from "../graphql/errors.ts";
 import { RequestError } from "../lib/errors.ts";
-import { compiledRun } from "./compiled.ts";
 import type { Face } from "./options.ts";
 import type { GraphQLParameters } from "./parameters.ts";
 
@@ -24,17 +22,14 @@ export function executeOperation(
   parameters: GraphQLParameters,
   caller: Caller | null,
 ): ExecutionResult | Promise<ExecutionResult> {
-  const context = caller && createContext(face.services, caller);
-  const result = compiledRun(face.schema, prepared)?.(context, parameters.variables ?? {});
-  // Without data nothing was executed: the variables don't fit, which graphql says better.
-  if (result && (result instanceof Promise || result.data !== undefined)) return result;
-  return execute({
+  return face.engine({
     schema: face.schema,
     document: prepared.document,
     operationName: parameters.operationName,
     variableValues: parameters.variables,
-    contextValue: context,
+    contextValue: caller && createContext(face.services, caller),
     hideSuggestions: !face.exploration,
+    prepared,
   });
 }
 

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { css, editorWorkerService, graphqlWorker, js, jsonWorker } from "@graphql-yoga/render-graphiql/graphiql";
 import { SECURITY_HEADERS } from "./respond.ts";
 import type { Hit } from "./router.ts";
 import { KEY_HEADERS, TOUR } from "./tour.ts";
@@ -34,10 +33,12 @@ export function createGraphiQL(): GraphiQLPage {
   let page: Promise<{ plain: Buffer; gzipped: Buffer; policy: string }> | null = null;
 
   async function build() {
-    const script = pageScript();
+    // Not before somebody opens the page: thirty megabytes of text stay in memory with it.
+    const assets = await import("@graphql-yoga/render-graphiql/graphiql");
+    const script = pageScript(assets);
     const plain = Buffer.from(
       `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${TITLE}</title>` +
-        `<link rel="icon" href="data:image/svg+xml,${encodeURIComponent(ICON)}"><style>${css}</style></head><body id="body" class="no-focus-outline">` +
+        `<link rel="icon" href="data:image/svg+xml,${encodeURIComponent(ICON)}"><style>${assets.css}</style></head><body id="body" class="no-focus-outline">` +
         `<noscript>GraphiQL needs JavaScript.</noscript><div id="root"></div><script>${script}</script></body></html>`,
     );
     return { plain, gzipped: await promisify(gzip)(plain, { level: 6 }), policy: contentPolicy(script) };
@@ -62,7 +63,9 @@ export function createGraphiQL(): GraphiQLPage {
   };
 }
 
-function pageScript(): string {
+type Assets = typeof import("@graphql-yoga/render-graphiql/graphiql");
+
+function pageScript({ editorWorkerService, graphqlWorker, jsonWorker, js }: Assets): string {
   const workers = { editorWorkerService, json: jsonWorker, graphql: graphqlWorker };
   const code = `
 const workers = Object.fromEntries(Object.entries(${JSON.stringify(workers)}).map(([name, code]) =>

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { GraphQLSchema } from "graphql";
 import type { Services } from "../domain/services.ts";
+import type { Engine } from "./engine.ts";
 
 /** What `createHttpServer` takes beside the services; only `schema` has no default. */
 export interface HttpOptions {
@@ -51,6 +52,7 @@ export const DEFAULT_LIMITS: Limits = {
 export interface Face {
   readonly services: Services;
   readonly schema: GraphQLSchema;
+  readonly engine: Engine;
   readonly exploration: boolean;
   readonly limits: Limits;
   readonly clientIp: (request: IncomingMessage) => string | null;

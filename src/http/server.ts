@@ -6,6 +6,7 @@ import { declaresTooMuch } from "./body.ts";
 import { callbackRoutes } from "./callback.ts";
 import { connectRoutes, sendPage } from "./connect-pages.ts";
 import { createCors } from "./cors.ts";
+import { createEngine } from "./engine.ts";
 import { createGraphiQL } from "./graphiql.ts";
 import { createGraphQLHandlers } from "./graphql.ts";
 import { healthRoutes } from "./health.ts";
@@ -31,6 +32,7 @@ export function createHttpServer(services: Services, options: HttpOptions): Http
   const face: Face = {
     services,
     schema: options.schema,
+    engine: createEngine(options.schema),
     exploration: options.exploration ?? false,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     clientIp: options.clientIp ?? socketAddress,

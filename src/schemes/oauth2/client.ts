@@ -120,9 +120,14 @@ function importSigningKey(text: string): CryptoKey | oidc.PrivateKey {
 }
 
 function toCryptoKey(key: KeyObject): CryptoKey {
-  if (key.asymmetricKeyType === "rsa") return key.toCryptoKey({ name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" }, false, ["sign"]);
-  if (key.asymmetricKeyType === "ec") return key.toCryptoKey({ name: "ECDSA", namedCurve: "P-256" } as never, false, ["sign"]);
-  return key.toCryptoKey("Ed25519", false, ["sign"]);
+  // Node's CryptoKey is the web's, but for key usages that the web has yet to name.
+  return key.toCryptoKey(algorithmOf(key), false, ["sign"]) as CryptoKey;
+}
+
+function algorithmOf(key: KeyObject): Parameters<KeyObject["toCryptoKey"]>[0] {
+  if (key.asymmetricKeyType === "rsa") return { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
+  if (key.asymmetricKeyType === "ec") return { name: "ECDSA", namedCurve: "P-256" } as never;
+  return "Ed25519";
 }
 
 function withoutUndefined<T extends object>(value: T): T {
