@@ -1,4 +1,5 @@
 import { type InputIssue, type InputIssueCode, InvalidInputError } from "../lib/errors.ts";
+import { PROTOCOL_PARAMETERS } from "./protocol-parameters.ts";
 import type {
   AccountMapping,
   ConnectorDefinition,
@@ -53,27 +54,6 @@ export interface CustomOptions {
 const SLUG = /^[a-z][a-z0-9-]{1,40}$/;
 const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+$/;
 const METHODS = ["GET", "HEAD", "POST", "OPTIONS"];
-/** What openid-client or begin() sets itself; a connector that could set them would switch protections off. */
-const RESERVED = new Set([
-  "client_id",
-  "client_secret",
-  "redirect_uri",
-  "response_type",
-  "scope",
-  "state",
-  "nonce",
-  "code_challenge",
-  "code_challenge_method",
-  "code_verifier",
-  "code",
-  "grant_type",
-  "refresh_token",
-  "request",
-  "request_uri",
-  "client_assertion",
-  "client_assertion_type",
-]);
-
 /** The issuer to ask before `customConnector`, or null where every endpoint is given. */
 export function issuerToDiscover(input: OAuth2SchemeInput): string | null {
   return input.issuer && (!input.authorizationUrl || !input.tokenUrl || !input.jwksUri) ? input.issuer : null;
@@ -246,7 +226,7 @@ function checker(options: CustomOptions) {
       }
       const entries = Object.entries(value).filter(([, item]) => item !== null);
       for (const [name, item] of entries) {
-        if (RESERVED.has(name))
+        if (PROTOCOL_PARAMETERS.has(name))
           fault([...path, name], "NOT_ALLOWED", `“${name}” is set by the protocol and cannot be given here.`);
         if (!["string", "number", "boolean"].includes(typeof item))
           fault([...path, name], "WRONG_TYPE", `“${name}” must be a text.`);

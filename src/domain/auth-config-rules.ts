@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { fieldsFor, validateFields } from "../catalogue/fields.ts";
+import { PROTOCOL_PARAMETERS } from "../catalogue/protocol-parameters.ts";
 import { hostVariablesOf, urlTemplatesOf } from "../catalogue/templates.ts";
 import type { FieldDefinition, SchemeDefinition } from "../catalogue/types.ts";
 import type { Tx } from "../db/database.ts";
@@ -77,30 +78,8 @@ export function checkFlows(flows: readonly string[] | null | undefined, scheme: 
   return [...new Set(flows)];
 }
 
-/** What the protocol sets itself: nobody's extra parameter may stand in for it. */
-const PROTOCOL_PARAMETERS = new Set([
-  "client_id",
-  "client_secret",
-  "redirect_uri",
-  "response_type",
-  "response_mode",
-  "scope",
-  "state",
-  "nonce",
-  "code_challenge",
-  "code_challenge_method",
-  "code_verifier",
-  "code",
-  "grant_type",
-  "request",
-  "request_uri",
-  "client_assertion",
-  "client_assertion_type",
-  "refresh_token",
-  "access_token",
-  "id_token_hint",
-  "dpop_jkt",
-]);
+/** Beside what the protocol sets: these would change where the answer goes, or whose session is asked. */
+const REFUSED_PARAMETERS = new Set([...PROTOCOL_PARAMETERS, "response_mode", "access_token", "id_token_hint", "dpop_jkt"]);
 
 /** The config's non-secret values: the scheme's own fields, and `authorizationParameters` beside them. */
 export function checkParameters(parameters: JsonObject, scheme: SchemeDefinition): JsonObject {
@@ -121,7 +100,7 @@ function checkExtraParameters(extra: unknown): Record<string, string> | null {
   if (entries.length > 50) throw InvalidInputError.at(path, "TOO_LONG", "At most 50 authorization parameters can be set.");
   const issues = entries.flatMap(([name, value]): InputIssue[] => {
     const at = { path: [...path, name] };
-    if (PROTOCOL_PARAMETERS.has(name.toLowerCase())) {
+    if (REFUSED_PARAMETERS.has(name.toLowerCase())) {
       return [{ ...at, code: "NOT_ALLOWED", message: `“${name}” is set by the protocol and cannot be given here.` }];
     }
     if (typeof value !== "string") return [{ ...at, code: "WRONG_TYPE", message: `“${name}” must be a text.` }];

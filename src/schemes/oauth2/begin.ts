@@ -1,22 +1,8 @@
 import * as oidc from "openid-client";
+import { PROTOCOL_PARAMETERS } from "../../catalogue/protocol-parameters.ts";
 import { configure, endpoint, expandAll } from "./client.ts";
 import { createExchange } from "./exchange.ts";
 import type { BeginInput, BeginResult } from "./types.ts";
-
-/** What the protocol itself sets: neither a config nor a caller may supply these as extra authorization parameters. */
-export const RESERVED_PARAMETERS: readonly string[] = [
-  "client_id",
-  "client_secret",
-  "redirect_uri",
-  "response_type",
-  "scope",
-  "state",
-  "nonce",
-  "code_challenge",
-  "code_challenge_method",
-  "request",
-  "request_uri",
-];
 
 /**
  * The authorization URL (RFC 6749 section 4.1.1), with PKCE (RFC 7636) and, where the provider requires it, by a pushed request
@@ -26,7 +12,7 @@ export async function begin(input: BeginInput): Promise<BeginResult> {
   const { scheme } = input.client;
   const parameters: Record<string, string> = {
     ...expandAll(input.client, scheme.authorizationParameters),
-    ...Object.fromEntries(Object.entries(input.parameters ?? {}).filter(([name]) => !RESERVED_PARAMETERS.includes(name))),
+    ...Object.fromEntries(Object.entries(input.parameters ?? {}).filter(([name]) => !PROTOCOL_PARAMETERS.has(name))),
     ...(input.loginHint && { login_hint: input.loginHint }),
     redirect_uri: input.client.redirectUri,
     state: input.state,

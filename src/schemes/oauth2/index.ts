@@ -3,7 +3,7 @@
  * that is the egress door. Everything that is thrown is a Failure (or the caller's own error out of `onRawAnswer`).
  */
 export { apply } from "./apply.ts";
-export { begin, RESERVED_PARAMETERS } from "./begin.ts";
+export { begin } from "./begin.ts";
 export { checkCallback, classifyAuthorizationError } from "./callback.ts";
 export { originsOf } from "./client.ts";
 export { complete, refresh } from "./complete.ts";
