@@ -1,6 +1,7 @@
 import type { Commit, CommitOrder } from "./commit-events.ts";
 import type { Committer } from "./committer.ts";
 import type { Case, Extent } from "./options.ts";
+import type { Remote } from "./process.ts";
 import type { Measure } from "./report.ts";
 import type { Subscriber } from "./seed.ts";
 import type { Stage } from "./stage.ts";
@@ -12,40 +13,40 @@ const PER_SECOND = 1_000;
 const SETTLE_MS = 3_000;
 const REST_MS = 500;
 
-/** (e): every subscriber on a socket and a session of its own, watching a connection request of its own. */
+/** PGlite belongs to the server's process: there it does itself what another process does on PostgreSQL. */
+function handOf(stage: Stage): Remote<Committer> {
+  return stage.databaseUrl ? stage.start<Committer>("committer.ts", { DATABASE_URL: stage.databaseUrl }) : stage.server;
+}
+
+/** Every subscriber on a socket and a session of its own, watching a connection request of its own. */
+async function subscribe(stage: Stage, hand: Remote<Committer>, count: number): Promise<Subscriber[]> {
+  const subscribers = await hand.call("seedSubscribers", { projectId: stage.projectId, count });
+  await stage.load.call("openSubscriptions", { url: stage.url, subscribers });
+  return subscribers;
+}
+
+/** (e): from commit to frame. */
 export async function measureFanOut(stage: Stage, cases: ReadonlySet<Case>, extent: Extent): Promise<Measure[]> {
   const measures: Measure[] = [];
-  const { server, load, projectId } = stage;
-  const { authConfigId } = await server.call("seedCredentials", { projectId, count: 1 });
-  const open = async (count: number) => {
-    const subscribers = await server.call("seedSubscribers", { projectId, count, authConfigId });
-    await load.call("openSubscriptions", { url: stage.url, subscribers });
-    return subscribers;
-  };
-  if (cases.has("e-paced") || cases.has("e-burst")) {
-    const subscribers = await open(extent.subscribers);
-    const rounds = deliver(stage, subscribers);
-    if (cases.has("e-paced")) measures.push(await measureDelivery(stage, "e-paced", rounds, PER_SECOND, extent));
-    if (cases.has("e-burst")) measures.push(await measureDelivery(stage, "e-burst", rounds, null, extent));
-  }
-  if (cases.has("e-idle")) {
-    await open(extent.idle - (measures.length > 0 ? extent.subscribers : 0));
-    await sleep(SETTLE_MS);
-    measures.push({ ...NOTHING, case: "e-idle", database: stage.dialect, rssMb: await server.call("rssMb", undefined) });
-  }
+  const hand = handOf(stage);
+  const round = deliver(stage, hand, await subscribe(stage, hand, extent.subscribers));
+  if (cases.has("e-paced")) measures.push(await measureDelivery(stage, "e-paced", round, PER_SECOND, extent));
+  if (cases.has("e-burst")) measures.push(await measureDelivery(stage, "e-burst", round, null, extent));
   return measures;
 }
 
-const NOTHING = { rps: null, p50Ms: null, p99Ms: null, ratio: null };
+/** (e): memory alone, of a server that has done nothing else. */
+export async function measureIdle(stage: Stage, extent: Extent): Promise<Measure> {
+  await subscribe(stage, handOf(stage), extent.idle);
+  await sleep(SETTLE_MS);
+  const rssMb = await stage.server.call("rssMb", undefined);
+  return { case: "e-idle", database: stage.dialect, rps: null, p50Ms: null, p99Ms: null, ratio: null, rssMb };
+}
 
 type Round = (perSecond: number | null) => Promise<{ latencies: Float64Array; perSecond: number }>;
 
 /** Each round changes every request once and gives how long after its commit each frame arrived. */
-function deliver(stage: Stage, subscribers: Subscriber[]): Round {
-  // PGlite belongs to the server's process: there it commits itself.
-  const committer = stage.databaseUrl
-    ? stage.start<Committer>("committer.ts", { DATABASE_URL: stage.databaseUrl })
-    : stage.server;
+function deliver(stage: Stage, committer: Remote<Committer>, subscribers: Subscriber[]): Round {
   const publicIds = new Map(subscribers.map(({ id, requestId }) => [id, requestId]));
   let statuses: [CommitOrder["from"], CommitOrder["to"]] = ["PENDING", "AUTHORIZING"];
 

@@ -1,5 +1,5 @@
 import { availableParallelism, cpus } from "node:os";
-import { measureFanOut } from "./fan-out.ts";
+import { measureFanOut, measureIdle } from "./fan-out.ts";
 import { measureFlows } from "./flows.ts";
 import { type Case, type Dialect, type Options, readOptions } from "./options.ts";
 import { jsonLine, type Measure, table } from "./report.ts";
@@ -16,7 +16,8 @@ async function measure(dialect: Dialect, { cases, extent, profile }: Options): P
   const groups: [string, Case[], (stage: Stage) => Promise<Measure[]>][] = [
     ["requests", ["a", "a20", "b", "b2", "c"], (stage) => measureRequests(stage, cases, extent, profile)],
     ["flows", ["d"], async (stage) => [await measureFlows(stage, extent)]],
-    ["subscriptions", ["e-paced", "e-burst", "e-idle"], (stage) => measureFanOut(stage, cases, extent)],
+    ["subscriptions", ["e-paced", "e-burst"], (stage) => measureFanOut(stage, cases, extent)],
+    ["idle subscriptions", ["e-idle"], async (stage) => [await measureIdle(stage, extent)]],
   ];
   for (const [name, members, play] of groups) {
     if (!members.some((member) => cases.has(member))) continue;

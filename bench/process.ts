@@ -24,7 +24,7 @@ interface Answer {
 /** Starts a file of this folder in a process of its own. */
 export function start<M extends Methods>(file: string, env: Record<string, string> = {}): Remote<M> {
   const path = fileURLToPath(new URL(file, import.meta.url));
-  const child = fork(path, { execArgv: process.env.BENCH_ARGS ? process.env.BENCH_ARGS.split(" ") : [], serialization: "advanced", env: { ...process.env, ...env } });
+  const child = fork(path, { serialization: "advanced", env: { ...process.env, ...env } });
   const waiting = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
   let last = 0;
   child.on("message", (message: Answer) => {

@@ -1,3 +1,4 @@
+import type { Database } from "../src/db/database.ts";
 import type { Services } from "../src/domain/services.ts";
 import { mintToken } from "../src/domain/tokens.ts";
 import { encodeId, newId } from "../src/lib/ids.ts";
@@ -5,7 +6,6 @@ import { Secret } from "../src/lib/secret.ts";
 
 export interface Seed {
   projectId: string;
-  authConfigId: string;
   /** Public ids. */
   credentialIds: string[];
   userIds: string[];
@@ -32,16 +32,7 @@ export async function seedCredentials(
   }));
   await database.transact(async (tx) => {
     await tx.authConfig.createMany({
-      data: configs.map((id, index) => ({
-        id,
-        projectId,
-        connectorSlug: "github",
-        schemeKey: "oauth2",
-        schemeType: "OAUTH2",
-        name: `Config ${index}`,
-        ownApp: true,
-        clientId: "bench",
-      })),
+      data: configs.map((id, index) => configRow(projectId, id, `Config ${index}`)),
     });
     await tx.user.createMany({
       data: rows.map(({ userId, createdAt }, index) => ({
@@ -88,10 +79,14 @@ export async function seedCredentials(
   await database.script("ANALYZE");
   return {
     projectId,
-    authConfigId: configs[0]!,
     credentialIds: rows.map(({ id }) => encodeId("Credential", id)),
     userIds: rows.map(({ userId }) => encodeId("User", userId)),
   };
+}
+
+function configRow(projectId: string, id: string, name: string) {
+  const scheme = { connectorSlug: "github", schemeKey: "oauth2", schemeType: "OAUTH2" };
+  return { id, projectId, name, ...scheme, ownApp: true, clientId: "bench" };
 }
 
 export interface Subscriber {
@@ -104,9 +99,11 @@ export interface Subscriber {
 
 /** Open connection requests that last a day, each of a user of its own with a session. */
 export async function seedSubscribers(
-  { database }: Stores,
-  { projectId, count, authConfigId }: { projectId: string; count: number; authConfigId: string },
+  database: Database,
+  { projectId, count }: { projectId: string; count: number },
 ): Promise<Subscriber[]> {
+  const authConfigId = newId();
+  await database.prisma.authConfig.create({ data: configRow(projectId, authConfigId, "Subscriptions"), select: { id: true } });
   const expiresAt = new Date(Date.now() + 86_400_000);
   const rows = Array.from({ length: count }, () => ({ id: newId(), userId: newId(), session: mintToken("mls_") }));
   for (let at = 0; at < rows.length; at += 1_000) {

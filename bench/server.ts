@@ -16,12 +16,11 @@ const profiler = createProfiler();
 const methods = {
   where: () => ({ url: services.publicUrl, projectId: app.bootstrap.projectId }),
   seedCredentials: (options: Parameters<typeof seedCredentials>[1]) => seedCredentials(services, options),
-  seedSubscribers: (options: Parameters<typeof seedSubscribers>[1]) => seedSubscribers(services, options),
-  /** Where the database belongs to one process (PGlite): from here. */
+  /** These two where the database belongs to one process (PGlite): from here. */
+  seedSubscribers: (options: Parameters<typeof seedSubscribers>[1]) => seedSubscribers(services.database, options),
   commitEvents: (order: CommitOrder) => commitEvents(services.database, order),
   startProfile: () => profiler.start(),
   stopProfile: (file: string) => profiler.stop(file),
-  cpu: () => process.cpuUsage(),
   rssMb: () => process.memoryUsage.rss() / 1024 / 1024,
 };
 export type Server = typeof methods;

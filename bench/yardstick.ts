@@ -95,7 +95,7 @@ function decrypted(sealed: Uint8Array): string {
   return decipher.update(bytes.subarray(12, -16), undefined, "utf8") + decipher.final("utf8");
 }
 
-const methods = { prepare, cpu: () => process.cpuUsage(), rssMb: () => process.memoryUsage.rss() / 1024 / 1024 };
+const methods = { prepare, rssMb: () => process.memoryUsage.rss() / 1024 / 1024 };
 export type Yardstick = typeof methods;
 
 serve(methods, () => database.close());

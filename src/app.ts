@@ -16,7 +16,7 @@ import { startJobs } from "./jobs/index.ts";
 import { developmentKeys } from "./lib/development-keys.ts";
 import { createLogger } from "./lib/log.ts";
 import { StartError } from "./lib/start-error.ts";
-import { type Sandbox, startSandbox } from "./sandbox/server.ts";
+import type { Sandbox } from "./sandbox/server.ts";
 import { openVault } from "./vault/vault.ts";
 
 export interface App {
@@ -156,6 +156,8 @@ function listenError(error: Error, port: number, host: string): Error {
 /** The sandbox remembers its clients, grants and keys, so that credentials survive a restart as they would with a real provider. */
 async function openSandbox(config: Config): Promise<Sandbox> {
   try {
+    // Twenty megabytes that a server without it does without.
+    const { startSandbox } = await import("./sandbox/server.ts");
     return await startSandbox({ port: config.sandboxPort, stateFile: join(config.dataDirectory, "sandbox.json") });
   } catch (error) {
     if (codeOf(error) !== "EADDRINUSE") throw error;

@@ -1,7 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Driver } from "./driver.ts";
 import { PrismaClient } from "./generated/client.ts";
-import { openPglite } from "./pglite.ts";
 import { openPostgres } from "./postgres.ts";
 
 export { Prisma, PrismaClient } from "./generated/client.ts";
@@ -31,7 +30,9 @@ export async function openDatabase(options: {
   dataDirectory: string | null;
   poolSize?: number;
 }): Promise<Database> {
-  const driver = options.url ? openPostgres(options.url, options.poolSize ?? 10) : await openPglite(options.dataDirectory);
+  const driver = options.url
+    ? openPostgres(options.url, options.poolSize ?? 10)
+    : await (await import("./pglite.ts")).openPglite(options.dataDirectory);
   const prisma = new PrismaClient({
     adapter: refusingInsideTransaction(driver.adapter),
     transactionOptions: { maxWait: 15_000, timeout: 30_000 },

@@ -88,7 +88,11 @@ function remember(services: Services, cache: Map<string, Entry>, key: string, fo
       if (cache.get(key) === entry) cache.delete(key);
     },
   };
-  if (cache.size >= MAX_CACHED) cache.values().next().value?.drop();
+  // The oldest come first. What is no longer good for anything goes, however many users come by once.
+  for (const oldest of cache.values()) {
+    if (cache.size < MAX_CACHED && found.lookedUpAt - oldest.lookedUpAt < CACHE_MS) break;
+    oldest.drop();
+  }
   cache.set(key, entry);
   if (found.caller.apiKeyId) noteUse(services, found.caller.apiKeyId, found.databaseNow);
   return entry;

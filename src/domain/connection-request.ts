@@ -6,6 +6,7 @@ import type { FailureDetails } from "../lib/failure.ts";
 import { decodeId } from "../lib/ids.ts";
 import { recordAudit } from "./audit.ts";
 import { assertMay, may } from "./caller.ts";
+import { readRequest } from "./hot-reads.ts";
 import { anyOf } from "./input.ts";
 import type { Context, Services } from "./services.ts";
 import { type UserRef, userRefWhere } from "./user-ref.ts";
@@ -83,7 +84,7 @@ export async function findRequest(ctx: Context, id: string): Promise<ConnectionR
   assertMay(ctx, "CREDENTIAL_READ");
   const uuid = decodeId("ConnectionRequest", id);
   if (!uuid) return null;
-  return ctx.services.database.prisma.connectionRequest.findFirst({ where: { AND: [visibleRequests(ctx), { id: uuid }] } });
+  return readRequest(ctx, uuid);
 }
 
 export interface RequestEvent {

@@ -66,11 +66,15 @@ export async function connectorViews(
   const own = new Map(rows.map((row) => [row.slug, ownView(row)]));
   const found = new Map<string, ConnectorView>();
   for (const slug of wanted) {
-    const definition = services.catalogue.get(slug);
-    const view = own.get(slug) ?? (definition && builtInView(definition));
+    const view = own.get(slug) ?? builtInConnector(services, slug);
     if (view) found.set(slug, view);
   }
   return found;
+}
+
+export function builtInConnector(services: Pick<Services, "catalogue">, slug: string): ConnectorView | null {
+  const definition = services.catalogue.get(slug);
+  return definition ? builtInView(definition) : null;
 }
 
 /** The connector of a row, which is always there; an error says that the catalogue has lost one that is in use. */

@@ -2,46 +2,143 @@
  * The hottest reads by hand, each one statement that stays prepared: for these, what Prisma does around a statement costs several times
  * the statement. Everything else is read by Prisma.
  */
-import type { AuthConfig, Credential, CustomConnector, User } from "../db/generated/client.ts";
+import type { AuthConfig, ConnectionRequest, Credential, CustomConnector, User } from "../db/generated/client.ts";
 import type { Context, Services } from "./services.ts";
 
-/** What `visibleCredentials` says, in SQL: a test holds the two together. */
-const VISIBLE_CREDENTIALS = `
-  SELECT c.* FROM "Credential" c
-  WHERE c."projectId" = $1::uuid AND c."deletedAt" IS NULL
-    AND ($2::uuid IS NULL OR c."userId" = $2 AND ($3::text[] IS NULL OR c."connectorSlug" = ANY($3)))
+/**
+ * What `visibleCredentials` says, in SQL: a test holds the two together. One text for keys and one for sessions, because PostgreSQL keeps
+ * the plan of a statement only where no parameter could make it a much simpler one, as `$2 IS NULL OR …` could.
+ */
+const VISIBLE_TO = {
+  key: `c."projectId" = $1::uuid AND c."deletedAt" IS NULL`,
+  session: `c."projectId" = $1::uuid AND c."deletedAt" IS NULL AND c."userId" = $2::uuid
+    AND ($3::text[] IS NULL OR c."connectorSlug" = ANY($3))
     AND ($4::uuid IS NULL OR EXISTS (
-      SELECT 1 FROM "ConnectionRequest" r WHERE r."projectId" = c."projectId" AND r."credentialId" = c."id" AND r."id" = $4))`;
+      SELECT 1 FROM "ConnectionRequest" r WHERE r."projectId" = c."projectId" AND r."credentialId" = c."id" AND r."id" = $4))`,
+};
 
-const CREDENTIAL = `${VISIBLE_CREDENTIALS} AND c."id" = $5::uuid`;
+/** The same for `visibleRequests`. */
+const REQUESTS_VISIBLE_TO = {
+  key: `r."projectId" = $1::uuid`,
+  session: `r."projectId" = $1::uuid AND r."userId" = $2::uuid
+    AND ($3::text[] IS NULL OR r."connectorSlug" = ANY($3)) AND ($4::uuid IS NULL OR r."id" = $4)`,
+};
+
+type Text = (visible: string, next: (nth: number) => string) => string;
+
+/** `next(1)` is the statement's own first parameter, behind those of `visible`. */
+function query<Row>(
+  { services, caller }: Context,
+  name: string,
+  text: Text,
+  values: unknown[],
+  visible = VISIBLE_TO,
+): Promise<Row[]> {
+  const { projectId, userId, connectorSlugs, requestId } = caller;
+  if (userId === null) {
+    const own = text(visible.key, (nth) => `$${1 + nth}`);
+    return services.database.query<Row>(`${name}_key`, own, [projectId, ...values]);
+  }
+  const own = text(visible.session, (nth) => `$${4 + nth}`);
+  return services.database.query<Row>(`${name}_session`, own, [projectId, userId, connectorSlugs, requestId, ...values]);
+}
+
+const one: Text = (visible, next) =>
+  `SELECT row_to_json(c) AS "credential" FROM "Credential" c WHERE ${visible} AND c."id" = ${next(1)}::uuid`;
 
 /** By its UUID; null where it does not exist for this caller. */
 export async function readCredential(ctx: Context, id: string): Promise<Credential | null> {
-  const [row] = await ctx.services.database.query<Credential>("credential", CREDENTIAL, [...viewer(ctx), id]);
-  return row ? withLists(row, "requestedScopes", "grantedScopes") : null;
+  const [row] = await query<{ credential: Credential }>(ctx, "credential", one, [id]);
+  return row ? credentialFromJson(row.credential) : null;
 }
 
-const NEWEST = `${VISIBLE_CREDENTIALS} ORDER BY c."createdAt" DESC, c."id" DESC LIMIT $5::int`;
-const NEWEST_AFTER = `${VISIBLE_CREDENTIALS} AND (c."createdAt", c."id") < ($6::timestamptz, $7::uuid)
-  ORDER BY c."createdAt" DESC, c."id" DESC LIMIT $5::int`;
+const oneRequest: Text = (visible, next) =>
+  `SELECT row_to_json(r) AS "request" FROM "ConnectionRequest" r WHERE ${visible} AND r."id" = ${next(1)}::uuid`;
 
-/** The newest first, from behind `after` on: the default order of lists, without a filter. */
+/** By its UUID; null where it does not exist for this caller. */
+export async function readRequest(ctx: Context, id: string): Promise<ConnectionRequest | null> {
+  const [row] = await query<{ request: ConnectionRequest }>(ctx, "request", oneRequest, [id], REQUESTS_VISIBLE_TO);
+  if (!row) return null;
+  withDates(row.request, "createdAt", "updatedAt", "expiresAt");
+  return withLists(row.request, "requestedScopes");
+}
+
+/** A credential with what lists show beside it. */
+export interface ListedCredential {
+  credential: Credential;
+  user: User | null;
+  authConfig: AuthConfig;
+  /** The project's own connector; null: built in. */
+  ownConnector: CustomConnector | null;
+}
+
+/**
+ * JSON, because a row as one value is far cheaper to read than its columns one by one; subqueries, because each finds its row by a key,
+ * where a JOIN under a LIMIT may read whole tables; the LIMIT (1 to 101) in the text, because a plan that doesn't know it isn't kept.
+ */
+const page =
+  (take: number, behind: boolean): Text =>
+  (visible, next) =>
+    `
+  SELECT row_to_json(c) AS "credential",
+    (SELECT row_to_json(u) FROM "User" u WHERE u."projectId" = c."projectId" AND u."id" = c."userId") AS "user",
+    (SELECT row_to_json(a)::text FROM "AuthConfig" a WHERE a."projectId" = c."projectId" AND a."id" = c."authConfigId") AS "authConfig",
+    (SELECT row_to_json(o)::text FROM "CustomConnector" o WHERE o."projectId" = c."projectId" AND o."slug" = c."connectorSlug")
+      AS "ownConnector"
+  FROM "Credential" c WHERE ${visible} ${behind ? `AND (c."createdAt", c."id") < (${next(1)}::timestamptz, ${next(2)}::uuid)` : ""}
+  ORDER BY c."createdAt" DESC, c."id" DESC LIMIT ${Math.trunc(take)}`;
+
+/** The newest first, from behind `after` on: the default order of lists, without a filter. Rows that several refer to are one object. */
 export async function newestCredentials(
   ctx: Context,
   take: number,
   after: { createdAt: Date; id: string } | null,
-): Promise<Credential[]> {
-  const { database } = ctx.services;
-  const values = [...viewer(ctx), take];
-  const rows = after
-    ? await database.query<Credential>("credentials_after", NEWEST_AFTER, [...values, after.createdAt, after.id])
-    : await database.query<Credential>("credentials", NEWEST, values);
-  return rows.map((row) => withLists(row, "requestedScopes", "grantedScopes"));
+): Promise<ListedCredential[]> {
+  const name = `${after ? "credentials_after" : "credentials"}_${take}`;
+  const values = after ? [after.createdAt, after.id] : [];
+  const rows = await query<Listed>(ctx, name, page(take, after !== null), values);
+  const shared = new Map<string, unknown>();
+  const once = <Row>(text: string, read: (row: Row) => Row): Row => {
+    if (!shared.has(text)) shared.set(text, read(JSON.parse(text)));
+    return shared.get(text) as Row;
+  };
+  return rows.map(({ credential, user, authConfig, ownConnector }) => ({
+    credential: credentialFromJson(credential),
+    user: user && withDates(user, "createdAt", "updatedAt", "deletedAt"),
+    authConfig: once(authConfig, authConfigFromJson),
+    ownConnector: ownConnector === null ? null : once(ownConnector, connectorFromJson),
+  }));
 }
 
-/** $1 to $4 of {@link VISIBLE_CREDENTIALS}. */
-function viewer({ caller }: Context): unknown[] {
-  return [caller.projectId, caller.userId, caller.connectorSlugs, caller.requestId];
+interface Listed {
+  credential: Credential;
+  user: User | null;
+  /** JSON as text: the same one many times over, which need not be parsed each time. */
+  authConfig: string;
+  ownConnector: string | null;
+}
+
+function authConfigFromJson(row: AuthConfig): AuthConfig {
+  withDates(row, "clientSecretExpiresAt", "lastUsedAt", "createdAt", "updatedAt", "deletedAt");
+  return withLists(row, "scopes", "flows", "presetFields");
+}
+
+function connectorFromJson(row: CustomConnector): CustomConnector {
+  return withDates(row, "createdAt", "updatedAt", "deletedAt");
+}
+
+/** A row as `row_to_json` writes it, made what Prisma would give. */
+export function credentialFromJson(row: Credential): Credential {
+  withDates(row, "accessTokenExpiresAt", "lastRefreshedAt", "lastUsedAt", "lastTestedAt", "createdAt", "updatedAt", "deletedAt");
+  return withLists(row, "requestedScopes", "grantedScopes");
+}
+
+function withDates<Row extends object>(row: Row, ...columns: (keyof Row)[]): Row {
+  for (const column of columns) {
+    const value = row[column];
+    if (typeof value === "string") row[column] = new Date(value) as Row[keyof Row];
+  }
+  return row;
 }
 
 const CONNECTORS = `SELECT o.* FROM "CustomConnector" o WHERE o."projectId" = $1::uuid AND o."slug" = ANY($2)`;

@@ -11,6 +11,7 @@ import { assertMay } from "./caller.ts";
 import { builtInView, ownView, schemeOf } from "./connector-view.ts";
 import { assertUsable, credentialStatus, visibleCredentials } from "./credential.ts";
 import { type StoredTokens, tokensAddress } from "./credential-tokens.ts";
+import { credentialFromJson } from "./hot-reads.ts";
 import { line, parseInput } from "./input.ts";
 import { presetsOf } from "./oauth-client.ts";
 import { freshTokens } from "./refresh-credential.ts";
@@ -129,9 +130,9 @@ interface Row extends SealedRow {
 /** A use is in the history once a minute at most; the audit log has each. */
 const READ_AND_RECORD = `
   WITH found AS MATERIALIZED (
-    SELECT c."id", to_jsonb(c) AS "credential", jsonb_build_object('id', a."id", 'projectId', a."projectId", 'schemeKey', a."schemeKey",
+    SELECT c."id", row_to_json(c) AS "credential", json_build_object('id', a."id", 'projectId', a."projectId", 'schemeKey', a."schemeKey",
              'parameters', a."parameters", 'presetFields', a."presetFields", 'secretGeneration', a."secretGeneration") AS "authConfig",
-           to_jsonb(o) AS "own", g."generation", g."clientId", s."blob", k."id" AS "dataKeyId", k."scope", k."wrapped", k."kekId", t."now",
+           row_to_json(o) AS "own", g."generation", g."clientId", s."blob", k."id" AS "dataKeyId", k."scope", k."wrapped", k."kekId", t."now",
            c."health" = 'ACTIVE' AND c."enabled" AND (c."accessTokenExpiresAt" IS NULL
              OR c."accessTokenExpiresAt" > t."now" + make_interval(secs => $3)
              OR (NOT c."canRefresh" AND c."accessTokenExpiresAt" > t."now")) AS "fresh"
@@ -177,7 +178,7 @@ async function readRecorded(ctx: Context, id: string, minTtlSeconds: number, rea
   ]);
   if (!row) throw await refusal(ctx, id);
   const { credential, authConfig, own, generation, clientId, now, fresh, ...sealed } = row;
-  return { credential: withDates(credential), authConfig, own, generation, clientId, now, sealed, recorded: fresh };
+  return { credential: credentialFromJson(credential), authConfig, own, generation, clientId, now, sealed, recorded: fresh };
 }
 
 /** Why no row came: not there, not within what the key is narrowed to, or its tokens were destroyed with its end. */
@@ -192,21 +193,6 @@ async function refusal(ctx: Context, id: string): Promise<Error> {
   await recordFailure(ctx, id);
   assertUsable(row, ctx.caller.now);
   return new Error("A credential's tokens are missing from the vault.");
-}
-
-/** `to_jsonb` writes times as texts. */
-function withDates(row: Credential): Credential {
-  const date = (value: unknown) => (typeof value === "string" ? new Date(value) : null);
-  return {
-    ...row,
-    accessTokenExpiresAt: date(row.accessTokenExpiresAt),
-    lastRefreshedAt: date(row.lastRefreshedAt),
-    lastUsedAt: date(row.lastUsedAt),
-    lastTestedAt: date(row.lastTestedAt),
-    createdAt: date(row.createdAt)!,
-    updatedAt: date(row.updatedAt)!,
-    deletedAt: date(row.deletedAt),
-  };
 }
 
 async function open({ services }: Context, read: Read): Promise<RevealedCredential> {

@@ -31,12 +31,12 @@ export function watchCredentials(
 ): AsyncGenerator<CredentialChangeMessage, void> {
   assertMay(ctx, "CREDENTIAL_READ");
   const from = after == null ? null : readCursor(after);
-  return cancellable(async function* (abort) {
-    const changes = signals(ctx.services.hub, `credentials:${ctx.caller.projectId}`, abort);
+  return cancellable(async function* (ending) {
+    const changes = signals(ctx.services.hub, `credentials:${ctx.caller.projectId}`, ending);
     try {
       let position = from ?? (await horizon(ctx));
       let sent = new Set<string>();
-      while (!abort.aborted) {
+      while (!ending.ended) {
         const next = await horizon(ctx);
         const near = new Set<string>();
         for await (const { change, following } of changesFrom(ctx, position)) {

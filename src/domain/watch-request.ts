@@ -28,18 +28,21 @@ const MAX_REMEMBERED = 10_000;
  * for a sequence up to `after`. Throws NotFoundError where the caller may not see it.
  */
 export function watchRequest(ctx: Context, id: string, after?: number | null): AsyncGenerator<ConnectionRequest, void> {
-  return cancellable(async function* (abort) {
+  return cancellable(async function* (ending) {
     const uuid = decodeId("ConnectionRequest", id);
-    const changes = signals(ctx.services.hub, `request:${uuid}`, abort);
+    const changes = signals(ctx.services.hub, `request:${uuid}`, ending);
     try {
       if (!uuid || !(await findRequest(ctx, id))) throw new NotFoundError("There is no such connection request. Check the id.");
-      for (let seen = after ?? 0; !abort.aborted; ) {
-        const { row, now } = await loaderOf(ctx.services).load(uuid);
-        const shown = asPresent(row, now);
-        if (shown.sequence > seen) yield shown;
-        if (isFinished(shown.status)) return;
-        seen = Math.max(seen, shown.sequence);
-        await changes.next(Math.min(row.expiresAt.getTime() - now.getTime(), LOOK_AGAIN_MS));
+      for (let seen = after ?? 0; !ending.ended; ) {
+        // Nothing of the row is held while waiting: ten thousand do that at a time.
+        let current: Current | null = await loaderOf(ctx.services).load(uuid);
+        const { status, sequence } = presentRequest(current.row, current.now);
+        const untilMs = Math.min(current.row.expiresAt.getTime() - current.now.getTime(), LOOK_AGAIN_MS);
+        if (sequence > seen) yield asPresent(current.row, current.now);
+        current = null;
+        if (isFinished(status)) return;
+        seen = Math.max(seen, sequence);
+        await changes.next(untilMs);
       }
     } finally {
       changes.close();
@@ -50,14 +53,14 @@ export function watchRequest(ctx: Context, id: string, after?: number | null): A
 /** Every request that the filter fits, or did when it was last shown: first those under way, then each after every change. Never ends. */
 export function watchRequests(ctx: Context, filter?: ConnectionRequestFilter | null): AsyncGenerator<ConnectionRequest, void> {
   assertMay(ctx, "CREDENTIAL_READ");
-  return cancellable(async function* (abort) {
+  return cancellable(async function* (ending) {
     const { database, hub } = ctx.services;
-    const changes = signals(hub, `requests:${ctx.caller.projectId}`, abort);
+    const changes = signals(hub, `requests:${ctx.caller.projectId}`, ending);
     const shown = new Set<string>();
     const open = new Set<string>();
     try {
       let changed: { ids: string[]; resync: boolean } = { ids: [], resync: true };
-      while (!abort.aborted) {
+      while (!ending.ended) {
         const now = await database.now();
         const current = { ...ctx, caller: { ...ctx.caller, now } };
         // After a lost connection nobody says what has ended meanwhile: all that was shown as open is looked at again.
@@ -78,7 +81,7 @@ export function watchRequests(ctx: Context, filter?: ConnectionRequestFilter | n
           yield present;
         }
         do changed = await changes.next(LOOK_AGAIN_MS);
-        while (changed.ids.length === 0 && !changed.resync && !abort.aborted);
+        while (changed.ids.length === 0 && !changed.resync && !ending.ended);
       }
     } finally {
       changes.close();

@@ -1,3 +1,4 @@
+import type { Ending } from "./cancellable.ts";
 import type { Hub } from "./hub.ts";
 
 /** More changed ids than this between two reads and the reader is told to read everything again, or to come back. */
@@ -12,40 +13,40 @@ export class TooSlowError extends Error {
 }
 
 export interface Signals {
-  /** Waits until something has changed, `untilMs` has passed or the signal aborts; then gives the changed ids, each once. */
+  /** Waits until something has changed, `untilMs` has passed or the stream ends; then gives the changed ids, each once. */
   next(untilMs: number): Promise<{ ids: string[]; resync: boolean }>;
   close(): void;
 }
 
 /** A topic's changes as a bounded, coalescing queue: a slow reader costs nobody else anything. */
-export function signals(hub: Hub, topic: string, abort?: AbortSignal): Signals {
-  const pending = new Set<string>();
+export function signals(hub: Hub, topic: string, ending?: Ending): Signals {
+  let pending: Set<string> | null = null;
   let resync = false;
   let overflow = false;
   let wake: (() => void) | null = null;
 
   const unsubscribe = hub.subscribe(topic, (signal) => {
     if ("resync" in signal) resync = true;
+    else if (!pending) pending = new Set([signal.id]);
     else if (pending.size < MAX_PENDING) pending.add(signal.id);
     else overflow = true;
     wake?.();
   });
-  const onAbort = () => wake?.();
-  abort?.addEventListener("abort", onAbort);
+  if (ending) ending.onEnd = () => wake?.();
 
   return {
     async next(untilMs) {
-      if (pending.size === 0 && !resync && !overflow && !abort?.aborted) await sleepOr(untilMs, (resolve) => (wake = resolve));
+      if (!pending && !resync && !overflow && !ending?.ended) await sleepOr(untilMs, (resolve) => (wake = resolve));
       wake = null;
       if (overflow) throw new TooSlowError();
-      const changed = { ids: [...pending], resync };
-      pending.clear();
+      const changed = { ids: [...(pending ?? [])], resync };
+      pending = null;
       resync = false;
       return changed;
     },
     close() {
       unsubscribe();
-      abort?.removeEventListener("abort", onAbort);
+      if (ending) ending.onEnd = null;
       wake?.();
     },
   };

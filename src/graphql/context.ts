@@ -52,38 +52,51 @@ export function batch<Value>(
 }
 
 function createLoaders(context: GraphQLContext): Loaders {
-  let connectors: Loaders["connectors"] | undefined;
-  let connectableOnes: Loaders["connectable"] | undefined;
-  let users: Loaders["users"] | undefined;
-  let authConfigs: Loaders["authConfigs"] | undefined;
-  let own: Loaders["own"] | undefined;
-  return {
-    get connectable() {
-      connectableOnes ??= new DataLoader((views: readonly ConnectorView[]) => connectable(context, views), {
-        cacheKeyFn: ({ slug }) => slug,
-      });
-      return connectableOnes;
-    },
-    get connectors() {
-      connectors ??= new DataLoader(async (slugs: readonly string[]) => {
-        const found = await connectorsBySlug(context, slugs);
-        return slugs.map((slug) => found.get(slug) ?? goneConnector(slug));
-      });
-      return connectors;
-    },
-    get users() {
-      users ??= byId(usersById, context);
-      return users;
-    },
-    get authConfigs() {
-      authConfigs ??= byId(authConfigsById, context);
-      return authConfigs;
-    },
-    get own() {
-      own ??= new Map();
-      return own;
-    },
-  };
+  return new RequestLoaders(context);
+}
+
+/** Each made at its first use. A class, because ten thousand open subscriptions keep one each, and accessors of its own would be half of it. */
+class RequestLoaders implements Loaders {
+  readonly #context: GraphQLContext;
+  #connectors?: Loaders["connectors"];
+  #connectable?: Loaders["connectable"];
+  #users?: Loaders["users"];
+  #authConfigs?: Loaders["authConfigs"];
+  #own?: Loaders["own"];
+
+  constructor(context: GraphQLContext) {
+    this.#context = context;
+  }
+
+  get connectors(): Loaders["connectors"] {
+    this.#connectors ??= new DataLoader(async (slugs: readonly string[]) => {
+      const found = await connectorsBySlug(this.#context, slugs);
+      return slugs.map((slug) => found.get(slug) ?? goneConnector(slug));
+    });
+    return this.#connectors;
+  }
+
+  get connectable(): Loaders["connectable"] {
+    this.#connectable ??= new DataLoader((views: readonly ConnectorView[]) => connectable(this.#context, views), {
+      cacheKeyFn: ({ slug }) => slug,
+    });
+    return this.#connectable;
+  }
+
+  get users(): Loaders["users"] {
+    this.#users ??= byId(usersById, this.#context);
+    return this.#users;
+  }
+
+  get authConfigs(): Loaders["authConfigs"] {
+    this.#authConfigs ??= byId(authConfigsById, this.#context);
+    return this.#authConfigs;
+  }
+
+  get own(): Loaders["own"] {
+    this.#own ??= new Map();
+    return this.#own;
+  }
 }
 
 /** Of rows that others refer to by a foreign key, so that they are there. */

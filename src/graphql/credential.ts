@@ -1,7 +1,8 @@
 import type { SchemeType } from "../catalogue/types.ts";
-import type { ConnectionRequest, Credential, CredentialEvent } from "../db/generated/client.ts";
+import type { AuthConfig, ConnectionRequest, Credential, CredentialEvent, User } from "../db/generated/client.ts";
 import { assertMay } from "../domain/caller.ts";
 import { OPEN_STATUSES } from "../domain/connection-request.ts";
+import { builtInConnector, type ConnectorView, ownView } from "../domain/connector-view.ts";
 import {
   type CredentialStatus,
   credentialOrder,
@@ -16,6 +17,7 @@ import { encodeId } from "../lib/ids.ts";
 import { builder, enumType } from "./builder.ts";
 import { childPage, nodeQuery, pageCost, rowPage } from "./connection.ts";
 import { SchemeTypeEnum } from "./connector-scheme.ts";
+import type { GraphQLContext } from "./context.ts";
 import { CredentialFilterInput, orderInput } from "./filters.ts";
 import {
   AuthConfigType,
@@ -92,6 +94,33 @@ const ProviderAccountType = builder.objectRef<Credential>("ProviderAccount").imp
   }),
 });
 
+/** What a row of a list has brought along, so that nobody need load it. */
+interface Listed {
+  user?: User;
+  authConfig?: AuthConfig;
+  connector?: ConnectorView;
+}
+
+function listed(row: Credential): Listed {
+  return row as Listed;
+}
+
+async function readListed(
+  context: GraphQLContext,
+  take: number,
+  after: { createdAt: Date; id: string } | null,
+): Promise<Credential[]> {
+  const rows = await newestCredentials(context, take, after);
+  const connectors = new Map<string, ConnectorView | null>();
+  return rows.map(({ credential, user, authConfig, ownConnector }) => {
+    const { connectorSlug: slug } = credential;
+    if (!connectors.has(slug))
+      connectors.set(slug, ownConnector ? ownView(ownConnector) : builtInConnector(context.services, slug));
+    const brought: Listed = { user: user ?? undefined, authConfig, connector: connectors.get(slug) ?? undefined };
+    return Object.assign(credential, brought);
+  });
+}
+
 builder.prismaObjectFields(CredentialType, (t) => ({
   id: t.id({ description: "`cred_…`", resolve: ({ id }) => encodeId("Credential", id) }),
   status: t.field({
@@ -116,17 +145,17 @@ builder.prismaObjectFields(CredentialType, (t) => ({
     type: UserType,
     nullable: true,
     description: "Null: the project's own.",
-    resolve: (row, _args, { loaders }) => (row.userId === null ? null : loaders.users.load(row.userId)),
+    resolve: (row, _args, context) => (row.userId === null ? null : (listed(row).user ?? context.loaders.users.load(row.userId))),
   }),
   connector: t.field({
     type: ConnectorType,
     description: "What it is an account of.",
-    resolve: (row, _args, { loaders }) => loaders.connectors.load(row.connectorSlug),
+    resolve: (row, _args, { loaders }) => listed(row).connector ?? loaders.connectors.load(row.connectorSlug),
   }),
   authConfig: t.field({
     type: AuthConfigType,
     description: "How it was connected.",
-    resolve: (row, _args, { loaders }) => loaders.authConfigs.load(row.authConfigId),
+    resolve: (row, _args, { loaders }) => listed(row).authConfig ?? loaders.authConfigs.load(row.authConfigId),
   }),
   label: t.exposeString("label", { nullable: true, description: "For this account, where one user has several; null: none." }),
   account: t.field({
@@ -229,8 +258,7 @@ builder.queryFields((t) => ({
           ahead:
             args.filter || args.orderBy || Object.keys(query).length > 0
               ? null
-              : (take, after) =>
-                  newestCredentials(context, take, after && { createdAt: after[0] as Date, id: after[1] as string }),
+              : (take, after) => readListed(context, take, after && { createdAt: after[0] as Date, id: after[1] as string }),
           count: () => credential.count({ where }),
         });
       },

