@@ -14,7 +14,7 @@ import { findCredential } from "./credential.ts";
 import { withIdempotency } from "./idempotency.ts";
 import { idempotencyKeyField, jsonObject, line, localeField, parseInput } from "./input.ts";
 import type { Context } from "./services.ts";
-import { type UserRef, userRefWhere } from "./user-ref.ts";
+import { findUser, type UserRef } from "./user-ref.ts";
 
 export interface InitiateConnectionInput extends RequestOptions {
   target: ConnectTarget;
@@ -150,10 +150,7 @@ async function ownerOf(ctx: Context, input: { user?: UserRef | null; projectOwne
     );
   }
   if (!input.user) return null;
-  const user = await services.database.prisma.user.findFirst({
-    where: { AND: [{ projectId: caller.projectId, deletedAt: null }, userRefWhere(input.user)] },
-    select: { id: true },
-  });
+  const user = await findUser(ctx, services.database.prisma, input.user);
   if (!user) throw InvalidInputError.at(["user"], "NOT_FOUND", "There is no such user. Create it with upsertUser first.");
   return user.id;
 }

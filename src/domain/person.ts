@@ -14,7 +14,7 @@ import { parseInput } from "./input.ts";
 import { claimOpening, flowAddress, forgetOpening, hash, type Outcome } from "./opening.ts";
 import type { Context, Services } from "./services.ts";
 import { settled } from "./settled.ts";
-import { type UserRef, userRefWhere } from "./user-ref.ts";
+import { findUser, type UserRef } from "./user-ref.ts";
 
 const VERIFICATION_SECONDS = 300;
 
@@ -73,10 +73,7 @@ export async function confirmConnection(
     throw new NotFoundError(
       "There is no such verification. It is the `verification` parameter of the request to your verify URL.",
     );
-  const user = await prisma.user.findFirst({
-    where: { projectId: caller.projectId, ...userRefWhere(input.user) },
-    select: { id: true },
-  });
+  const user = await findUser(ctx, services.database.prisma, input.user);
   if (!user) throw InvalidInputError.at(["user"], "NOT_FOUND", "There is no such user.");
   const { request } = parties;
   const claim = claimVerification(ctx, opening);
