@@ -1,4 +1,4 @@
-import { type Logger, pino } from "pino";
+import { type Logger, type LoggerOptions, pino } from "pino";
 
 export type { Logger };
 
@@ -25,16 +25,31 @@ const REDACTED_KEYS = [
 
 /** Structured logs on standard output, one JSON object a line (pino: the fastest well-kept logger, with redaction built in). */
 export function createLogger(level: string): Logger {
-  return pino({
+  return pino(loggerOptions(level));
+}
+
+/** What makes a logger of pino's one of ours, wherever it writes to. */
+export function loggerOptions(level: string): LoggerOptions {
+  return {
     level,
     base: undefined,
     redact: { paths: REDACTED_KEYS.flatMap((key) => [`["${key}"]`, `*["${key}"]`, `*.*["${key}"]`]), censor: "[redacted]" },
     serializers: { err: safeError },
-  });
+  };
 }
 
-/** An error's name, message and stack, and nothing that hangs on it: `cause` and extra fields may hold tokens. */
+/**
+ * An error's name, message and stack, and nothing that hangs on it: `cause` and extra fields may hold tokens. A database's message quotes
+ * the values that it was given, so of that only the code and where it came from are told.
+ */
 function safeError(error: unknown): object {
   if (!(error instanceof Error)) return { message: typeof error };
-  return { type: error.name, message: error.message, stack: error.stack };
+  if (!isFromDatabase(error)) return { type: error.name, message: error.message, stack: error.stack };
+  const frames = error.stack?.split("\n").filter((line) => /^\s+at /.test(line));
+  return { type: error.name, message: `A database call failed (${error.code ?? "no code"}).`, stack: frames?.join("\n") };
+}
+
+/** Prisma's errors by their name; those of `pg` and PGlite by the severity that PostgreSQL sends with each. */
+function isFromDatabase(error: Error): error is Error & { code?: string } {
+  return error.name.startsWith("PrismaClient") || "severity" in error;
 }
