@@ -213,8 +213,3 @@ export async function cancelOpenRequests(tx: Tx, where: Prisma.ConnectionRequest
   for (const row of rows) await transition(tx, row, OPEN_STATUSES, "CANCELED");
   return rows.length;
 }
-
-/** Newest first. */
-export function requestOrder(): Prisma.ConnectionRequestOrderByWithRelationInput[] {
-  return [{ createdAt: "desc" }, { id: "desc" }];
-}
