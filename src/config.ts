@@ -21,9 +21,15 @@ export interface Config {
   corsOrigins: string[];
   allowedReturnUrls: string[];
   egressAllow: string[];
+  /** Background jobs that this process leaves to others (src/jobs/index.ts has the names). */
+  skipJobs: string[];
+  /** Of one call through the proxy: how long the API may take to begin its answer, and how large request and answer may be. */
+  proxy: { timeoutSeconds: number; maxRequestMib: number; maxResponseMib: number };
   /** GraphiQL and introspection. */
   exploration: boolean;
   logLevel: string;
+  /** Who may read /metrics: anybody in development, who has the token, or nobody. */
+  metrics: "open" | "closed" | { token: string };
 }
 
 type Env = Record<string, string | undefined>;
@@ -47,8 +53,15 @@ export function readConfig(env: Env): Config {
     corsOrigins: list(env, "MOORLINE_CORS_ORIGINS").map((value) => origin("MOORLINE_CORS_ORIGINS", value)),
     allowedReturnUrls: list(env, "MOORLINE_ALLOWED_RETURN_URLS").map((value) => returnUrl("MOORLINE_ALLOWED_RETURN_URLS", value)),
     egressAllow: list(env, "MOORLINE_EGRESS_ALLOW").map(addressRange),
+    skipJobs: list(env, "MOORLINE_SKIP_JOBS"),
+    proxy: {
+      timeoutSeconds: integer(env, "MOORLINE_PROXY_TIMEOUT_SECONDS", 60, 1, 600),
+      maxRequestMib: integer(env, "MOORLINE_PROXY_MAX_REQUEST_MIB", 100, 1, 1_000_000),
+      maxResponseMib: integer(env, "MOORLINE_PROXY_MAX_RESPONSE_MIB", 1_000, 1, 1_000_000),
+    },
     exploration: boolean(env, "MOORLINE_EXPLORATION", !production),
     logLevel: logLevel(env),
+    metrics: metrics(env, production),
   };
 }
 
@@ -162,4 +175,12 @@ function logLevel(env: Env): string {
     throw new StartError(`MOORLINE_LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent, and not "${value}".`);
   }
   return value;
+}
+
+function metrics(env: Env, production: boolean): Config["metrics"] {
+  const token = env.MOORLINE_METRICS_TOKEN;
+  if (!token) return production ? "closed" : "open";
+  if (!/^[\x21-\x7e]{16,}$/.test(token))
+    throw new StartError("MOORLINE_METRICS_TOKEN must have 16 characters or more, without spaces.");
+  return { token };
 }

@@ -8,7 +8,24 @@ export interface Driver {
   query<Row>(name: string, text: string, values: unknown[]): Promise<Row[]>;
   /** Several statements at once, without parameters: migrations. */
   script(text: string): Promise<void>;
-  /** Hears every NOTIFY on one channel. `onReconnect` is called after a lost connection came back: something may have been missed. */
-  listen(channel: string, onMessage: (payload: string) => void, onReconnect: () => void): Promise<() => Promise<void>>;
+  /**
+   * Hears every NOTIFY on one channel. `onLost` is called where the connection is lost, `onReconnect` when it is back: something may have
+   * been missed.
+   */
+  listen(
+    channel: string,
+    onMessage: (payload: string) => void,
+    onReconnect: () => void,
+    onLost: () => void,
+  ): Promise<() => Promise<void>>;
+  /** How its connections stand now; null: there is but one. */
+  connections(): Connections | null;
   close(): Promise<void>;
+}
+
+export interface Connections {
+  open: number;
+  idle: number;
+  /** Callers who wait for one. */
+  waiting: number;
 }

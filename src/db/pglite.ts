@@ -23,6 +23,7 @@ export async function openPglite(directory: string | null): Promise<Driver> {
       await pglite.exec(text);
     },
     listen: (channel, onMessage) => pglite.listen(channel, onMessage),
+    connections: () => null,
     async close() {
       await pglite.close();
       lock?.release();

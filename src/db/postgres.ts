@@ -19,7 +19,8 @@ export function openPostgres(url: string, poolSize: number): Driver {
     async script(text) {
       await pool.query(text);
     },
-    listen: (channel, onMessage, onReconnect) => listen(url, channel, onMessage, onReconnect),
+    listen: (...heard) => listen(url, ...heard),
+    connections: () => ({ open: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close: () => pool.end(),
   };
 }
@@ -43,6 +44,7 @@ async function listen(
   channel: string,
   onMessage: (payload: string) => void,
   onReconnect: () => void,
+  onLost: () => void,
 ): Promise<() => Promise<void>> {
   let stopped = false;
   let client: pg.Client | null = null;
@@ -53,7 +55,9 @@ async function listen(
     next.on("notification", (message) => onMessage(message.payload ?? ""));
     next.on("error", () => {});
     next.on("end", () => {
-      if (!stopped && client === next) scheduleReconnect(200);
+      if (stopped || client !== next) return;
+      onLost();
+      scheduleReconnect(200);
     });
     await next.connect();
     await next.query(`LISTEN ${channel}`);

@@ -1,10 +1,13 @@
 import net from "node:net";
 import { Agent, buildConnector } from "undici";
+import { inSpan, type SpanOptions } from "../lib/tracing.ts";
 import { egressError, translate } from "./errors.ts";
+import { createExchange, type Exchange, type ExchangeInit } from "./exchange.ts";
 import { createFetch, type EgressInit } from "./fetch.ts";
 import { bareHost, createGuard, type ExactTarget } from "./guard.ts";
 
 export { EgressError, type EgressErrorCode } from "./errors.ts";
+export type { Exchange, ExchangeInit, ExchangeLimits } from "./exchange.ts";
 export type { EgressInit } from "./fetch.ts";
 export type { ExactTarget } from "./guard.ts";
 
@@ -23,6 +26,11 @@ export interface Egress {
    * does reading the body; with the signal's reason where `init.signal` aborts. Fits openid-client's `customFetch`.
    */
   fetch(url: string | URL, init?: EgressInit): Promise<Response>;
+  /**
+   * One call to such an address with bodies that stream both ways, untouched: no redirect followed, no content coding undone. Rejects
+   * with an EgressError, the signal's reason, or whatever broke the body that was being sent.
+   */
+  exchange(init: ExchangeInit): Promise<Exchange>;
   /** Resolves where `fetch` and `connectGuard` would connect now; rejects with BLOCKED_ADDRESS or HOST_NOT_FOUND. */
   assertAllowed(host: string, port: number): Promise<void>;
   /**
@@ -36,9 +44,18 @@ export interface Egress {
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
+/** Where a call goes: the host and nothing behind it, for there are secrets in paths and queries. */
+function clientSpan(url: string | URL, method = "GET"): SpanOptions {
+  const host = URL.parse(url)?.hostname ?? "unknown";
+  return { kind: "CLIENT", attributes: { "http.request.method": method, "server.address": host } };
+}
+
 export function createEgress(options: EgressOptions): Egress {
   const guard = createGuard(options);
   const agent = new Agent({ connect: guardedConnector(), bodyTimeout: 0, headersTimeout: 0, maxHeaderSize: 64 * 1024 });
+
+  const fetch = createFetch(agent);
+  const exchange = createExchange(agent);
 
   function connectGuard(host: string, port: number): ReturnType<Egress["connectGuard"]> {
     const name = bareHost(host);
@@ -64,7 +81,18 @@ export function createEgress(options: EgressOptions): Egress {
   }
 
   return {
-    fetch: createFetch(agent),
+    fetch: (url, init) =>
+      inSpan(init?.method ?? "GET", clientSpan(url, init?.method), async (span) => {
+        const response = await fetch(url, init);
+        span?.setAttribute("http.response.status_code", response.status);
+        return response;
+      }),
+    exchange: (init) =>
+      inSpan(init.method, clientSpan(init.origin, init.method), async (span) => {
+        const answer = await exchange(init);
+        span?.setAttribute("http.response.status_code", answer.status);
+        return answer;
+      }),
     connectGuard,
     async assertAllowed(host, port) {
       const target = connectGuard(host, port);

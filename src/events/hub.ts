@@ -9,6 +9,8 @@ export interface Hub {
   subscribe(topic: string, listener: (signal: Signal) => void): () => void;
   /** How many listeners there are. */
   size(): number;
+  /** False while the LISTEN connection is lost: what other processes change is heard of late. */
+  connected(): boolean;
   close(): Promise<void>;
 }
 
@@ -24,11 +26,18 @@ export async function openHub(database: Database): Promise<Hub> {
     for (const listener of of) listener(signal);
   }
 
+  let connected = true;
+
   function onReconnect(): void {
+    connected = true;
     for (const of of listeners.values()) for (const listener of of) listener({ resync: true });
   }
 
-  const unlisten = await database.listen(CHANNEL, onMessage, onReconnect);
+  function onLost(): void {
+    connected = false;
+  }
+
+  const unlisten = await database.listen(CHANNEL, onMessage, onReconnect, onLost);
   return {
     subscribe(topic, listener) {
       const of = listeners.get(topic) ?? new Set();
@@ -39,6 +48,7 @@ export async function openHub(database: Database): Promise<Hub> {
       };
     },
     size: () => [...listeners.values()].reduce((sum, of) => sum + of.size, 0),
+    connected: () => connected,
     close: unlisten,
   };
 }

@@ -97,6 +97,8 @@ export class ConflictError extends UserError {
 /** Ids (UUIDs) of what a change or deletion would touch; GraphQL shows them as `Impact`. */
 export interface ImpactSummary {
   projectId: string;
+  /** In any state but REVOKED. */
+  credentialCount: number;
   activeCredentialCount: number;
   userCount: number;
   pendingRequestCount: number;
@@ -122,6 +124,46 @@ export class CredentialNotUsableError extends UserError {
     super("CREDENTIAL_NOT_USABLE", message);
     this.projectId = credential.projectId;
     this.credentialId = credential.id;
+  }
+}
+
+/** `enum TestCode` of the public schema. */
+export const TEST_CODES = [
+  "OK",
+  "INVALID_CREDENTIALS",
+  "PERMISSION_DENIED",
+  "TOKEN_EXPIRED",
+  "CONNECTION_REFUSED",
+  "HOST_NOT_FOUND",
+  "TIMEOUT",
+  "TLS_ERROR",
+  "BLOCKED_ADDRESS",
+  "RESOURCE_NOT_FOUND",
+  "RATE_LIMITED",
+  "PROVIDER_ERROR",
+  "DRIVER_MISSING",
+  "NOT_TESTABLE",
+] as const;
+
+export type TestCode = (typeof TEST_CODES)[number];
+
+/** The public `TestResult`: what one harmless call with a credential gave. */
+export interface TestResult {
+  ok: boolean;
+  code: TestCode;
+  message: string;
+  remedy: string | null;
+  latencyMs: number;
+  at: Date;
+}
+
+/** `test: true` was asked for and failed; nothing was saved. */
+export class TestFailedError extends UserError {
+  readonly result: TestResult;
+
+  constructor(result: TestResult) {
+    super("TEST_FAILED", `Nothing was saved, because the test failed: ${result.message}`);
+    this.result = result;
   }
 }
 

@@ -12,6 +12,7 @@ export const ID_PREFIXES = {
   ConnectionRequest: "req",
   AuditEvent: "aud",
   Webhook: "whk",
+  WebhookDelivery: "whd",
 } as const;
 
 export type NodeType = keyof typeof ID_PREFIXES;
@@ -30,6 +31,11 @@ export function newId(): string {
 /** The public form of a row's UUID: `encodeId("User", uuid)` gives `usr_…`. */
 export function encodeId(type: NodeType, uuid: string): string {
   return fromUUID(uuid, ID_PREFIXES[type]);
+}
+
+/** An event's id as webhooks carry it; nothing can be read by it. */
+export function encodeEventId(uuid: string): string {
+  return fromUUID(uuid, "evt");
 }
 
 /** The type and UUID behind a public id; null where the text is no id of ours (the caller then says "not found"). */

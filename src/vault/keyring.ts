@@ -11,6 +11,21 @@ export interface Keyring {
   derived(purpose: string): Buffer[];
 }
 
+/** A data key is wrapped by a key that this process was not given: the others go on working. */
+export class MissingKeyError extends Error {
+  readonly kekId: string;
+
+  constructor(kekId: string) {
+    super(`MOORLINE_MASTER_KEYS lacks the key ${kekId}. ${ADD_IT}`);
+    this.name = "MissingKeyError";
+    this.kekId = kekId;
+  }
+}
+
+/** What to do about it, the same at the start and later. */
+export const ADD_IT =
+  "Every process must have every key in use: add it after the active one, and take it out only when “npm run rotate-keys” has ended.";
+
 export function createKeyring(keys: Buffer[]): Keyring {
   const active = keys[0];
   if (!active) throw new Error("MOORLINE_MASTER_KEYS: at least one key is needed.");
@@ -22,10 +37,7 @@ export function createKeyring(keys: Buffer[]): Keyring {
     wrap: (plain, associatedData) => ({ kekId: keyId(active), wrapped: encrypt(active, plain, associatedData) }),
     unwrap(kekId, wrapped, associatedData) {
       const key = byId.get(kekId);
-      if (!key)
-        throw new Error(
-          `MOORLINE_MASTER_KEYS lacks the key ${kekId}, which this database was sealed with. Put it back, after the active one.`,
-        );
+      if (!key) throw new MissingKeyError(kekId);
       return decrypt(key, wrapped, associatedData);
     },
     derived(purpose) {
