@@ -1,4 +1,5 @@
-import { type InputIssue, type InputIssueCode, InvalidInputError } from "../lib/errors.ts";
+import { type InputIssue, InvalidInputError } from "../lib/errors.ts";
+import { type Fault, type StaticSchemeInput, staticScheme } from "./custom-static.ts";
 import { PROTOCOL_PARAMETERS } from "./protocol-parameters.ts";
 import type {
   AccountMapping,
@@ -32,6 +33,11 @@ export interface OAuth2SchemeInput {
   refreshParameters?: unknown;
 }
 
+/** `input ConnectorSchemeInput @oneOf` of the public schema. */
+export interface ConnectorSchemeInput extends StaticSchemeInput {
+  oauth2?: OAuth2SchemeInput | null;
+}
+
 /** `input CreateConnectorInput`, as far as it describes the connector. */
 export interface CustomConnectorInput {
   slug: string;
@@ -40,8 +46,17 @@ export interface CustomConnectorInput {
   logoUrl?: string | null;
   baseUrl?: string | null;
   docsUrl?: string | null;
-  scheme: { oauth2?: OAuth2SchemeInput | null };
-  verification?: { method: string; path: string; expectedStatus?: readonly number[] | null } | null;
+  scheme: ConnectorSchemeInput;
+  verification?: VerificationInput | null;
+}
+
+/** `input VerificationInput` of the public schema. */
+export interface VerificationInput {
+  method: string;
+  path: string;
+  expectedStatus?: readonly number[] | null;
+  accountIdPath?: string | null;
+  accountNamePath?: string | null;
 }
 
 export interface CustomOptions {
@@ -54,6 +69,7 @@ export interface CustomOptions {
 const SLUG = /^[a-z][a-z0-9-]{1,40}$/;
 const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+$/;
 const METHODS = ["GET", "HEAD", "POST", "OPTIONS"];
+const DOTTED_PATH = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/;
 /** The issuer to ask before `customConnector`, or null where every endpoint is given. */
 export function issuerToDiscover(input: OAuth2SchemeInput): string | null {
   return input.issuer && (!input.authorizationUrl || !input.tokenUrl || !input.jwksUri) ? input.issuer : null;
@@ -76,9 +92,9 @@ export function customConnector(input: CustomConnectorInput, options: CustomOpti
     check.fault(["description"], "TOO_LONG", "A description has at most 2,000 characters.");
   const baseUrl = check.url(["baseUrl"], input.baseUrl);
   const verification = checkVerification(check, input);
-  const oauth2 = input.scheme.oauth2;
-  if (!oauth2) check.fault(["scheme"], "REQUIRED", "Exactly one kind of scheme is needed; only oauth2 can be used so far.");
-  const scheme = oauth2 ? oauth2Scheme(oauth2, options.discovered ?? null, check) : null;
+  const { oauth2 } = input.scheme;
+  const scheme = oauth2 ? oauth2Scheme(oauth2, options.discovered ?? null, check) : staticScheme(input.scheme, check.fault);
+  if (!scheme) check.fault(["scheme"], "REQUIRED", "Exactly one kind of scheme is needed.");
   const docsUrl = check.url(["docsUrl"], input.docsUrl, "link");
   const logoUrl = check.url(["logoUrl"], input.logoUrl, "link");
   if (check.issues.length > 0 || !scheme) throw new InvalidInputError(check.issues);
@@ -183,7 +199,7 @@ function scopeList(input: OAuth2SchemeInput, check: Checker): OAuth2SchemeDefini
 
 function checkVerification(check: Checker, input: CustomConnectorInput): VerificationDefinition | undefined {
   if (!input.verification) return undefined;
-  const { method, path, expectedStatus } = input.verification;
+  const { method, path, expectedStatus, accountIdPath, accountNamePath } = input.verification;
   if (!METHODS.includes(method))
     check.fault(["verification", "method"], "NOT_ALLOWED", `The method is one of ${METHODS.join(", ")}.`);
   if (!/^\/(?![/\\])[^\s\\{}]*$/.test(path)) {
@@ -193,14 +209,31 @@ function checkVerification(check: Checker, input: CustomConnectorInput): Verific
     check.fault(["verification", "expectedStatus"], "OUT_OF_RANGE", "An HTTP status is between 100 and 599.");
   }
   if (!input.baseUrl) check.fault(["baseUrl"], "REQUIRED", "A verification call needs the API's base URL.");
-  return { method, path, ...(expectedStatus && { expectedStatus: [...expectedStatus] }) };
+  for (const key of ["accountIdPath", "accountNamePath"] as const) {
+    const value = input.verification[key];
+    if (value && (!DOTTED_PATH.test(value) || value.length > 200))
+      check.fault(["verification", key], "PATTERN", "A path into the answer is names with dots between them, such as user.id.");
+  }
+  if (accountNamePath && !accountIdPath)
+    check.fault(["verification", "accountIdPath"], "REQUIRED", "An account is known by its id: give accountIdPath too.");
+  return {
+    method,
+    path,
+    ...(expectedStatus && { expectedStatus: [...expectedStatus] }),
+    ...(accountIdPath && { account: { id: [accountIdPath], ...(accountNamePath && { name: [accountNamePath] }) } }),
+  };
+}
+
+/** The same the other way round: what to give so that it stays as it is. */
+export function verificationInput({ method, path, expectedStatus, account }: VerificationDefinition): VerificationInput {
+  return { method, path, expectedStatus, accountIdPath: account?.id[0], accountNamePath: account?.name?.[0] };
 }
 
 type Checker = ReturnType<typeof checker>;
 
 function checker(options: CustomOptions) {
   const issues: InputIssue[] = [];
-  const fault = (path: string[], code: InputIssueCode, message: string) => void issues.push({ path, code, message });
+  const fault: Fault = (path, code, message) => void issues.push({ path, code, message });
   return {
     issues,
     fault,

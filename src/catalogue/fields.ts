@@ -1,6 +1,7 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { type InputIssue, type InputIssueCode, InvalidInputError } from "../lib/errors.ts";
+import { fieldsOf } from "./scheme-fields.ts";
 import type { FieldCondition, FieldDefinition, SchemeDefinition } from "./types.ts";
 
 /** FILE contents: UTF-8 text or a base64 data URL of at most 64 KiB, which base64 makes a third longer. */
@@ -9,7 +10,7 @@ const MAX_STRING_LENGTH = 10_000;
 
 /** A scheme's fields for one place: the project's AuthConfig, or each end user. */
 export function fieldsFor(scheme: SchemeDefinition, place: FieldDefinition["for"]): FieldDefinition[] {
-  return (scheme.fields ?? []).filter((field) => field.for === place);
+  return fieldsOf(scheme).filter((field) => field.for === place);
 }
 
 /** The fields whose values must be known before the browser is sent to the provider. */
@@ -58,8 +59,22 @@ export function validateFields(
   }
   const validate = compile(fields);
   if (!validate(filled)) throw new InvalidInputError(issuesOf(validate.errors ?? [], fields, pathPrefix));
+  const broken = fields.filter((field) => isBroken(field, filled[field.name]));
+  if (broken.length > 0) throw new InvalidInputError(broken.map((field) => brokenIssue(field, pathPrefix)));
   for (const field of fields) if (!isVisible(field, filled)) delete filled[field.name];
   return { values: filled };
+}
+
+/** A line break in a value that becomes a header or a login would add another one to the call (RFC 9110 section 5.5). */
+function isBroken(field: FieldDefinition, value: unknown): boolean {
+  if (typeof value !== "string" || field.type === "JSON") return false;
+  const severalLines = field.multiline === true || field.type === "FILE";
+  return /\p{Cc}/u.test(severalLines ? value.replace(/[\n\r\t]/g, "") : value) || !value.isWellFormed();
+}
+
+function brokenIssue(field: FieldDefinition, pathPrefix: readonly string[]): InputIssue {
+  const message = `${field.label} holds a line break or another control character: paste it again, without.`;
+  return { path: [...pathPrefix, field.name], code: "PATTERN", message };
 }
 
 /** Whether a field is shown, given the values so far. */

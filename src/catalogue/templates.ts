@@ -107,18 +107,32 @@ export function hostRulesOf(scheme: Pick<SchemeDefinition, "fields" | "discovere
 
 /** Every URL template of a connector, the API's among them. */
 export function urlTemplatesOf(definition: Pick<ConnectorDefinition, "schemes" | "api">): string[] {
-  const urls = definition.schemes.flatMap((scheme) => [
-    scheme.authorizationUrl,
-    scheme.tokenUrl,
-    scheme.refreshUrl,
-    scheme.revocationUrl,
-    scheme.revocation?.url,
-    scheme.userinfoUrl,
-    scheme.jwksUri,
-    scheme.deviceAuthorizationUrl,
-    scheme.pushedAuthorizationUrl,
-  ]);
+  const urls = definition.schemes.flatMap((scheme) => [...Object.values(endpointsOf(scheme)), revocationUrlOf(scheme)]);
   return [...urls, definition.api?.baseUrl].filter((url) => url !== undefined);
+}
+
+const ENDPOINTS = [
+  "authorizationUrl",
+  "tokenUrl",
+  "refreshUrl",
+  "revocationUrl",
+  "userinfoUrl",
+  "jwksUri",
+  "deviceAuthorizationUrl",
+  "pushedAuthorizationUrl",
+  "requestTokenUrl",
+  "accessTokenUrl",
+] as const;
+
+/** A scheme's endpoints, whatever its type: those that it has. */
+export function endpointsOf(scheme: SchemeDefinition): Partial<Record<(typeof ENDPOINTS)[number], string>> {
+  const all = scheme as Partial<Record<(typeof ENDPOINTS)[number], string>>;
+  return Object.fromEntries(ENDPOINTS.flatMap((name) => (all[name] === undefined ? [] : [[name, all[name]]])));
+}
+
+/** Where a way to revoke that is not RFC 7009 is. */
+export function revocationUrlOf(scheme: SchemeDefinition): string | undefined {
+  return scheme.type === "OAUTH2" ? scheme.revocation?.url : undefined;
 }
 
 /**

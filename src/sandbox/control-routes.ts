@@ -46,6 +46,8 @@ async function route(control: SandboxControl, req: IncomingMessage, res: ServerR
     }
     case "GET /control/log":
       return sendJson(res, 200, control.log());
+    case "GET /control/revocations":
+      return sendJson(res, 200, control.revocations());
     case "DELETE /control/log":
       control.clearLog();
       return sendJson(res, 200, { cleared: true });

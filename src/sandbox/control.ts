@@ -3,6 +3,7 @@ import type { ClientMetadata, Provider } from "oidc-provider";
 import { z } from "zod";
 import { HttpError } from "./http.ts";
 import { GRANT_TYPES } from "./provider.ts";
+import type { RevocationLog, RevocationLogEntry } from "./revocation-endpoint.ts";
 import type { Store } from "./store.ts";
 import { type Switches, SwitchesSchema } from "./switches.ts";
 import type { TokenLog, TokenLogEntry } from "./token-log.ts";
@@ -62,10 +63,18 @@ export interface SandboxControl {
   /** Ends the grants of a person, of a client, of a person at a client, or with `{}` all; says how many. */
   revokeGrants(filter: { accountId?: string; clientId?: string }): Promise<number>;
   log(): TokenLogEntry[];
+  /** What the revocation endpoint saw, oldest first. */
+  revocations(): RevocationLogEntry[];
+  /** Both logs. */
   clearLog(): void;
 }
 
-export function createControl(provider: Provider, store: Store, tokenLog: TokenLog): SandboxControl {
+export function createControl(
+  provider: Provider,
+  store: Store,
+  tokenLog: TokenLog,
+  revocationLog: RevocationLog,
+): SandboxControl {
   // By the bare map, because `store.find` hides disabled clients.
   const stored = async (clientId: string): Promise<ClientMetadata> => {
     const disabled = store.disabledClients.delete(clientId);
@@ -132,7 +141,11 @@ export function createControl(provider: Provider, store: Store, tokenLog: TokenL
       return ended.length;
     },
     log: tokenLog.list,
-    clearLog: tokenLog.clear,
+    revocations: revocationLog.list,
+    clearLog() {
+      tokenLog.clear();
+      revocationLog.clear();
+    },
   };
   return control;
 }

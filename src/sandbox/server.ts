@@ -11,12 +11,14 @@ import { serveInteraction } from "./interactions.ts";
 import { homePage, PAGE_HEADERS, picture } from "./pages.ts";
 import { createProvider } from "./provider.ts";
 import { replay } from "./replay.ts";
+import { createRevocationLog, type RevocationLog, serveRevocation } from "./revocation-endpoint.ts";
 import { serveApi } from "./sample-api.ts";
 import { createStore, type Store } from "./store.ts";
 import { serveToken } from "./token-endpoint.ts";
 import { createTokenLog, type TokenLog } from "./token-log.ts";
 
 export type { ClientInput, ClientPatch, SandboxClient, SandboxControl } from "./control.ts";
+export type { RevocationLogEntry } from "./revocation-endpoint.ts";
 export type { Switches } from "./switches.ts";
 export type { TokenLogEntry } from "./token-log.ts";
 
@@ -52,6 +54,7 @@ interface Parts {
   callback: (req: IncomingMessage, res: ServerResponse) => Promise<void>;
   store: Store;
   tokenLog: TokenLog;
+  revocationLog: RevocationLog;
   control: SandboxControl;
   defaultClient: Sandbox["defaultClient"];
 }
@@ -83,13 +86,23 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
 async function assemble(issuer: string, store: Store, options: SandboxOptions): Promise<Parts> {
   const provider = createProvider(issuer, store, options.log);
   const tokenLog = createTokenLog();
-  const control = createControl(provider, store, tokenLog);
+  const revocationLog = createRevocationLog();
+  const control = createControl(provider, store, tokenLog, revocationLog);
   const known = store.find("Client", DEFAULT_CLIENT_ID);
   const clientSecret = options.clientSecret ?? known?.client_secret ?? randomBytes(32).toString("base64url");
   const redirectUris = [...(options.publicRedirectUris ?? known?.redirect_uris ?? [])];
   await control.createClient({ clientId: DEFAULT_CLIENT_ID, clientSecret, clientName: "Moorline", redirectUris });
   const callback = provider.callback() as Parts["callback"];
-  return { issuer, provider, callback, store, tokenLog, control, defaultClient: { clientId: DEFAULT_CLIENT_ID, clientSecret } };
+  return {
+    issuer,
+    provider,
+    callback,
+    store,
+    tokenLog,
+    revocationLog,
+    control,
+    defaultClient: { clientId: DEFAULT_CLIENT_ID, clientSecret },
+  };
 }
 
 async function serve(parts: Parts, req: IncomingMessage, res: ServerResponse, log?: Logger): Promise<void> {
@@ -119,6 +132,8 @@ async function route(parts: Parts, req: IncomingMessage, res: ServerResponse): P
   else if (path.startsWith("/api/")) await serveApi(provider, store, req, res, path);
   else if (path.startsWith("/people/")) sendPicture(res, path);
   else if (path === "/token" && req.method === "POST") await serveToken(callback, store, parts.tokenLog, req, res);
+  else if (path === "/token/revocation" && req.method === "POST")
+    await serveRevocation(callback, store, parts.revocationLog, req, res);
   else if (path === "/request" && req.method === "POST") await callback(await askForConsent(req), res);
   else {
     if (path === "/auth" && wantsConsentPrompt(url.searchParams)) req.url = `${path}?${withConsentPrompt(url.searchParams)}`;

@@ -50,6 +50,8 @@ export const SWITCHES = {
   graceSeconds: seconds("For rotation grace: how long a replaced refresh token still works (30 by default)."),
   revoked: flag("End the grant as soon as it is refreshed: invalid_grant."),
   tokenError: tokenError.describe("Fail token requests with this status and error before any work is done."),
+  revocationDelayMs: z.int().min(0).max(600_000).describe("Wait so many milliseconds before a revocation is worked on."),
+  revocationError: tokenError.describe("Fail revocations (RFC 7009) with this status and error before any work is done."),
   dropAfterCommit: flag("Do the token work, then cut the connection without an answer."),
   wrongNonce: flag("Put another nonce into the ID token."),
   noIdToken: flag("Leave id_token out of the token answer."),

@@ -22,7 +22,7 @@ export async function serveToken(next: Handler, store: Store, log: TokenLog, req
 
   if (switches.tokenDelayMs) await wait(switches.tokenDelayMs, req.socket);
   if (req.socket.destroyed) return log.end(entry, "hung_up");
-  const failure = toldToFail(switches, store, clientId, source?.payload.grantId);
+  const failure = toldToFail("tokenError", switches, store, clientId, source?.payload.grantId);
   if (failure) return send(req, res, shapeAnswer(failure, switches, grantType), entry, log);
 
   if (switches.revoked && grantType === "refresh_token" && source?.payload.grantId) store.revokeGrant(source.payload.grantId);
@@ -37,7 +37,7 @@ export async function serveToken(next: Handler, store: Store, log: TokenLog, req
 }
 
 /** Ends early where the client hangs up, so that nothing is left waiting when the sandbox closes. */
-function wait(ms: number, socket: Socket): Promise<void> {
+export function wait(ms: number, socket: Socket): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);
@@ -54,7 +54,7 @@ function holding(switches: Switches, grantType: string | undefined): Switches {
 }
 
 /** The client that the request says it is, authenticated or not (RFC 6749 section 2.3, RFC 7523 section 2.2). */
-function claimedClient(req: IncomingMessage, form: URLSearchParams): string | undefined {
+export function claimedClient(req: IncomingMessage, form: URLSearchParams): string | undefined {
   const basic = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(req.headers.authorization ?? "")?.[1];
   if (basic)
     return new URLSearchParams(`id=${Buffer.from(basic, "base64").toString("utf8").split(":")[0] ?? ""}`).get("id") ?? undefined;
@@ -82,22 +82,30 @@ function findSource(store: Store, form: URLSearchParams, clientId: string | unde
   return undefined;
 }
 
-function toldToFail(switches: Switches, store: Store, clientId?: string, grantId?: string): Answer | undefined {
-  const { tokenError } = switches;
-  if (!tokenError) return undefined;
-  if (tokenError.times !== undefined) useUp(store, clientId, grantId);
+/** The answer that a switch wants instead of any work; undefined: none does. */
+export function toldToFail(
+  kind: "tokenError" | "revocationError",
+  switches: Switches,
+  store: Store,
+  clientId?: string,
+  grantId?: string,
+): Answer | undefined {
+  const told = switches[kind];
+  if (!told) return undefined;
+  if (told.times !== undefined) useUp(kind, store, clientId, grantId);
   const headers: Record<string, string> = { "content-type": "application/json; charset=utf-8", "cache-control": "no-store" };
-  if (tokenError.retryAfterSeconds !== undefined) headers["retry-after"] = String(tokenError.retryAfterSeconds);
-  const body = JSON.stringify({ error: tokenError.error, error_description: tokenError.description });
-  return { status: tokenError.status, headers, body };
+  if (told.retryAfterSeconds !== undefined) headers["retry-after"] = String(told.retryAfterSeconds);
+  const body = JSON.stringify({ error: told.error, error_description: told.description });
+  return { status: told.status, headers, body };
 }
 
-function useUp(store: Store, clientId = "", grantId = ""): void {
+function useUp(kind: "tokenError" | "revocationError", store: Store, clientId = "", grantId = ""): void {
   const holders = [store.grantSwitches.get(grantId), store.clientSwitches.get(clientId)];
-  const switches = holders.find((candidate) => candidate?.tokenError);
-  if (!switches?.tokenError?.times) return;
-  if (switches.tokenError.times > 1) switches.tokenError = { ...switches.tokenError, times: switches.tokenError.times - 1 };
-  else delete switches.tokenError;
+  const switches = holders.find((candidate) => candidate?.[kind]);
+  const told = switches?.[kind];
+  if (!switches || !told?.times) return;
+  if (told.times > 1) switches[kind] = { ...told, times: told.times - 1 };
+  else delete switches[kind];
   store.changed();
 }
 

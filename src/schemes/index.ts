@@ -1,12 +1,33 @@
-import type { SchemeDefinition } from "../catalogue/types.ts";
-import { apply } from "./oauth2/index.ts";
+import type { ApplyDefinition, SchemeDefinition } from "../catalogue/types.ts";
+import { handler as oauth1 } from "./oauth1/index.ts";
+import { applyToken } from "./oauth2/index.ts";
+import { apiKey, basic, bearerToken, none } from "./static/index.ts";
 import type { SchemeHandler } from "./types.ts";
+
+/** Schemes whose access token goes onto a call as RFC 6750 says, unless the connector's data says otherwise. */
+function tokens(name: string, redirects: boolean): SchemeHandler {
+  return {
+    name,
+    redirects,
+    holdsTokens: true,
+    apply: (input) => applyToken({ ...input, own: (input.scheme as { apply?: ApplyDefinition }).apply }),
+  };
+}
 
 /** One handler for each scheme type that is implemented; the type checker asks for one with every new member of SchemeDefinition. */
 export const SCHEMES: Record<SchemeDefinition["type"], SchemeHandler> = {
-  OAUTH2: { name: "OAuth 2", redirects: true, apply },
+  OAUTH2: tokens("OAuth 2", true),
+  OAUTH2_CLIENT_CREDENTIALS: tokens("OAuth 2 client credentials", false),
+  OAUTH1: oauth1,
+  API_KEY: apiKey,
+  BEARER_TOKEN: bearerToken,
+  BASIC: basic,
+  SIGNED_JWT: tokens("Signed JWT", false),
+  NONE: none,
 };
 
+export * as oauth1 from "./oauth1/index.ts";
 export * as oauth2 from "./oauth2/index.ts";
+export * as signedJwt from "./signed-jwt/index.ts";
 export type * from "./types.ts";
-export { isTestable, verify } from "./verify.ts";
+export { isTestable, verify, verifyAccount } from "./verify.ts";

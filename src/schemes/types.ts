@@ -1,43 +1,47 @@
 import type { ApiDefinition, ConnectionValues, SchemeDefinition } from "../catalogue/types.ts";
+import type { TestResult } from "../lib/errors.ts";
 import type { Secret } from "../lib/secret.ts";
 import type { AppliedToken, Fetch } from "./oauth2/types.ts";
 
-/** `enum TestCode` of the public schema. */
-export type TestCode =
-  | "OK"
-  | "INVALID_CREDENTIALS"
-  | "PERMISSION_DENIED"
-  | "TOKEN_EXPIRED"
-  | "CONNECTION_REFUSED"
-  | "HOST_NOT_FOUND"
-  | "TIMEOUT"
-  | "TLS_ERROR"
-  | "BLOCKED_ADDRESS"
-  | "RESOURCE_NOT_FOUND"
-  | "RATE_LIMITED"
-  | "PROVIDER_ERROR"
-  | "DRIVER_MISSING"
-  | "NOT_TESTABLE";
-
 /** The public `TestResult` without its time. */
-export interface TestOutcome {
-  ok: boolean;
-  code: TestCode;
-  message: string;
-  remedy: string | null;
-  latencyMs: number;
+export type TestOutcome = Omit<TestResult, "at">;
+
+/** What a credential adds to an API call; header names in lower case. */
+export type AppliedCredential = AppliedToken;
+
+/** The call that is about to be made, for schemes that sign each one (RFC 5849). */
+export interface OutboundRequest {
+  method: string;
+  /** Complete, with its query. */
+  url: string;
+  /** The parameters of a form body; null: another kind of body, or none. */
+  form: URLSearchParams | null;
 }
 
-/** What a credential adds to an API call. */
-export type AppliedCredential = AppliedToken;
+export interface ApplyInput {
+  scheme: SchemeDefinition;
+  api: ApiDefinition | undefined;
+  /** Everything known of the connection: the config's parameters and presets, the user's fields, secrets among them, what was discovered. */
+  values: ConnectionValues;
+  /** Of the OAuth client; null: the scheme has none. */
+  clientId: string | null;
+  clientSecret: Secret | null;
+  /** Schemes that hold tokens: the present one. */
+  accessToken: Secret | null;
+  /** OAuth 1.0a: the token's own secret. */
+  tokenSecret: Secret | null;
+  /** Absent: what can be said without knowing the call, as in a reveal. */
+  request?: OutboundRequest;
+}
 
 export interface VerifyInput {
   api: ApiDefinition | undefined;
   /** For the rules about hosts in the API's URL. */
   scheme: SchemeDefinition;
-  applied: AppliedCredential;
+  /** What the credential adds to the call. */
+  apply(request: OutboundRequest): AppliedCredential;
   values: ConnectionValues;
-  clientId: string;
+  clientId: string | null;
   fetch: Fetch;
   /** Total limit in milliseconds; default 15,000. */
   timeoutMs?: number;
@@ -49,11 +53,10 @@ export interface SchemeHandler {
   name: string;
   /** True where connecting needs the user's browser to visit the provider. */
   redirects: boolean;
-  apply(input: {
-    scheme: SchemeDefinition;
-    api: ApiDefinition | undefined;
-    accessToken: Secret;
-    values: ConnectionValues;
-    clientId: string;
-  }): AppliedCredential;
+  /** True where the credential is a grant with tokens (a Grant row and sealed tokens); false: what the user typed is all there is. */
+  holdsTokens: boolean;
+  /** Throws Failure where a template is not filled. */
+  apply(input: ApplyInput): AppliedCredential;
 }
+
+export type { TestCode } from "../lib/errors.ts";

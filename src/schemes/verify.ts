@@ -2,6 +2,9 @@ import { atPath } from "../catalogue/paths.ts";
 import { expandJson, expandUrl, hostRulesOf, TemplateError, type TemplateScope } from "../catalogue/templates.ts";
 import type { VerificationDefinition } from "../catalogue/types.ts";
 import { EgressError } from "../egress/errors.ts";
+import { Failure } from "../lib/failure.ts";
+import { identityFrom } from "./oauth2/identify.ts";
+import type { ProviderIdentity } from "./oauth2/types.ts";
 import type { TestCode, TestOutcome, VerifyInput } from "./types.ts";
 
 const DEFAULT_TIMEOUT_MS = 15_000;
@@ -14,31 +17,40 @@ export function isTestable(api: VerifyInput["api"]): boolean {
 
 /** Makes the connector's harmless call with the credential. Never throws: whatever happens is an outcome. */
 export async function verify(input: VerifyInput): Promise<TestOutcome> {
+  return (await verifyAccount(input)).outcome;
+}
+
+/** The same, and whose account it is, where the connector's data says where that stands in the answer. */
+export async function verifyAccount(input: VerifyInput): Promise<{ outcome: TestOutcome; account: ProviderIdentity | null }> {
   const verification = input.api?.verification;
-  if (!input.api || !verification) return outcome("NOT_TESTABLE", 0);
+  if (!input.api || !verification) return { outcome: outcome("NOT_TESTABLE", 0), account: null };
   const started = performance.now();
   const latency = () => Math.round(performance.now() - started);
   try {
     const response = await call(input, input.api.baseUrl, verification);
     const text = await response.text();
-    return outcome(judge(verification, response.status, text), latency());
+    const code = judge(verification, response.status, text);
+    const { account } = verification;
+    return { outcome: outcome(code, latency()), account: code === "OK" && account ? identityFrom(account, parsed(text)) : null };
   } catch (error) {
-    if (error instanceof TemplateError) return { ...outcome("PROVIDER_ERROR", latency()), message: error.message };
-    return outcome(codeOfNetworkError(error), latency());
+    const code = codeOfError(error);
+    const message = error instanceof TemplateError || error instanceof Failure ? { message: error.message } : {};
+    return { outcome: { ...outcome(code, latency()), ...message }, account: null };
   }
 }
 
 function call(input: VerifyInput, baseUrl: string, verification: VerificationDefinition): Promise<Response> {
-  const scope: TemplateScope = { connection: input.values, clientId: input.clientId };
+  const scope: TemplateScope = { connection: input.values, clientId: input.clientId ?? undefined };
   const url = new URL(expandUrl(baseUrl.replace(/\/$/, "") + verification.path, scope, hostRulesOf(input.scheme)));
-  for (const [name, value] of Object.entries(input.applied.query)) url.searchParams.set(name, value);
+  const applied = input.apply({ method: verification.method, url: url.href, form: null });
+  for (const [name, value] of Object.entries(applied.query)) url.searchParams.set(name, value);
   const body = verification.body === undefined ? undefined : JSON.stringify(expandJson(verification.body, scope));
   const headers = {
     accept: "application/json",
     "user-agent": "Moorline",
     ...(body !== undefined && { "content-type": "application/json" }),
     ...verification.headers,
-    ...input.applied.headers,
+    ...applied.headers,
   };
   const timeoutMs = input.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   return input.fetch(url.href, {
@@ -64,14 +76,18 @@ function judge(verification: VerificationDefinition, status: number, text: strin
 }
 
 function holds(expected: NonNullable<VerificationDefinition["expectedBody"]>, text: string): boolean {
+  return atPath(parsed(text), expected.path) === expected.equals;
+}
+
+function parsed(text: string): unknown {
   try {
-    return atPath(JSON.parse(text), expected.path) === expected.equals;
+    return JSON.parse(text);
   } catch {
-    return false;
+    return null;
   }
 }
 
-function codeOfNetworkError(error: unknown): TestCode {
+function codeOfError(error: unknown): TestCode {
   const code = error instanceof EgressError ? error.code : null;
   switch (code) {
     case "BLOCKED_ADDRESS":

@@ -1,21 +1,26 @@
 import { expand, type TemplateScope } from "../../catalogue/templates.ts";
-import type { ApiDefinition, ConnectionValues, OAuth2SchemeDefinition } from "../../catalogue/types.ts";
+import type { ApiDefinition, ApplyDefinition, ConnectionValues } from "../../catalogue/types.ts";
 import type { Secret } from "../../lib/secret.ts";
 import { asFailure } from "./client.ts";
 import type { AppliedToken } from "./types.ts";
 
-export interface ApplyInput {
-  scheme: OAuth2SchemeDefinition;
+export interface ApplyTokenInput {
+  /** How this provider wants the token; default: RFC 6750 section 2.1. */
+  own: ApplyDefinition | undefined;
   api: ApiDefinition | undefined;
-  accessToken: Secret;
+  accessToken: Secret | null;
   values: ConnectionValues;
-  clientId: string;
+  clientId: string | null;
 }
 
 /** What a call to the connector's API carries, header names in lower case (RFC 6750 section 2.1 unless the data says otherwise). */
-export function apply(input: ApplyInput): AppliedToken {
-  const scope: TemplateScope = { connection: input.values, clientId: input.clientId, token: input.accessToken.reveal() };
-  const own = input.scheme.apply ?? { headers: { authorization: "Bearer {token}" } };
+export function applyToken(input: ApplyTokenInput): AppliedToken {
+  const scope: TemplateScope = {
+    connection: input.values,
+    clientId: input.clientId ?? undefined,
+    token: input.accessToken?.reveal(),
+  };
+  const own = input.own ?? { headers: { authorization: "Bearer {token}" } };
   const fill = (templates: Readonly<Record<string, string>> | undefined): [string, string][] =>
     asFailure(() => Object.entries(templates ?? {}).map(([name, template]) => [name, expand(template, scope)]));
   const headers = [...fill(input.api?.headers), ...fill(own.headers)].map(([name, value]) => [name.toLowerCase(), value]);

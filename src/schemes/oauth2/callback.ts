@@ -3,6 +3,7 @@ import { endpoint } from "./client.ts";
 import { failure, inert, meaningOf, providerFailure } from "./failures.ts";
 import { quirkValue } from "./quirks.ts";
 import type { CallbackCheck, CallbackParameters, OAuth2Client } from "./types.ts";
+import { withoutSecrets } from "./without-secrets.ts";
 
 const SINGLE = ["code", "state", "iss", "error", "error_description"];
 
@@ -25,9 +26,10 @@ export function checkCallback(client: OAuth2Client, parameters: CallbackParamete
 
 /** RFC 6749 section 4.1.2.1. The user's no is an outcome; everything else is thrown as a Failure. */
 export function classifyAuthorizationError(client: OAuth2Client, parameters: CallbackParameters): CallbackCheck {
-  const code = parameters.get("error") ?? "";
-  const description = parameters.get("error_description");
-  const meaning = meaningOf(client.scheme, code, description);
+  const meaning = meaningOf(client.scheme, parameters.get("error") ?? "", parameters.get("error_description"));
+  const quoted = [parameters.get("state"), parameters.get("code")];
+  const code = withoutSecrets(parameters.get("error") ?? "", quoted);
+  const description = withoutSecrets(parameters.get("error_description"), quoted);
   if (meaning === "DENIED") return { outcome: "DENIED", providerMessage: inert(description, 500) };
   throw providerFailure(meaning, { code, description, status: null });
 }

@@ -1,13 +1,20 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import * as oidc from "openid-client";
 import { expand, expandUrl, hostRulesOf, TemplateError, type TemplateScope } from "../../catalogue/templates.ts";
-import type { ApiDefinition } from "../../catalogue/types.ts";
+import type { ApiDefinition, ConnectionValues, SchemeBase } from "../../catalogue/types.ts";
 import { failure } from "./failures.ts";
 import { hasQuirk } from "./quirks.ts";
-import type { OAuth2Client } from "./types.ts";
+import type { TokenClient } from "./types.ts";
+
+/** Whatever has templates to be filled: a client of any scheme. */
+export interface Templated {
+  scheme: Pick<SchemeBase, "fields" | "discovered">;
+  values: ConnectionValues;
+  clientId: string;
+}
 
 /** Fills one of the scheme's URL templates for this client. Throws a Failure that names what is missing, not its value. */
-export function endpoint(client: OAuth2Client, template: string, more: TemplateScope = {}): string {
+export function endpoint(client: Templated, template: string, more: TemplateScope = {}): string {
   return asFailure(() => expandUrl(template, scopeOf(client, more), hostRulesOf(client.scheme)));
 }
 
@@ -15,14 +22,21 @@ export function endpoint(client: OAuth2Client, template: string, more: TemplateS
  * Scheme, host and port of the token endpoint and of the API (null where there is none): what a grant is pinned to, so that a
  * changed one is noticed and secrets stay where they were given for (design sections 4 and 5.14). Throws a Failure.
  */
-export function originsOf(client: OAuth2Client, api: ApiDefinition | undefined): { token: string; api: string | null } {
-  const origin = (template: string) => new URL(endpoint(client, template)).origin;
-  return { token: origin(client.scheme.tokenUrl), api: api ? origin(api.baseUrl) : null };
+export function originsOf(
+  client: Templated & { scheme: { tokenUrl: string } },
+  api: ApiDefinition | undefined,
+): { token: string; api: string | null } {
+  return { token: originOf(client, client.scheme.tokenUrl), api: api ? originOf(client, api.baseUrl) : null };
+}
+
+/** Scheme, host and port of one of its URLs. Throws a Failure. */
+export function originOf(client: Templated, template: string): string {
+  return new URL(endpoint(client, template)).origin;
 }
 
 /** Fills the templates in a map of parameters or headers. */
 export function expandAll(
-  client: OAuth2Client,
+  client: Templated,
   templates: Readonly<Record<string, string>> | undefined,
   more: TemplateScope = {},
 ): Record<string, string> {
@@ -31,7 +45,7 @@ export function expandAll(
   );
 }
 
-export function scopeOf(client: OAuth2Client, more: TemplateScope = {}): TemplateScope {
+export function scopeOf(client: Pick<Templated, "values" | "clientId">, more: TemplateScope = {}): TemplateScope {
   return { connection: client.values, clientId: client.clientId, ...more };
 }
 
@@ -44,25 +58,31 @@ export function asFailure<T>(work: () => T): T {
   }
 }
 
-type Endpoint = { tokenUrl?: string; revocationUrl?: string };
+interface Use {
+  tokenUrl?: string;
+  revocationUrl?: string;
+  /** Default: as the scheme's `tokenAuthMethod` says. */
+  authentication?: oidc.ClientAuth;
+}
 
 /** openid-client's view of the provider and of us. Every request goes through `fetch`. */
-export async function configure(client: OAuth2Client, fetch: oidc.CustomFetch, use: Endpoint = {}): Promise<oidc.Configuration> {
+export async function configure(client: TokenClient, fetch: oidc.CustomFetch, use: Use = {}): Promise<oidc.Configuration> {
   const { scheme } = client;
   const url = (template: string | undefined) => (template === undefined ? undefined : endpoint(client, template));
   const tokenUrl = endpoint(client, use.tokenUrl ?? scheme.tokenUrl);
   const server: oidc.ServerMetadata = withoutUndefined({
     // Without a known issuer ID tokens and `iss` are left out before openid-client sees them, so this is compared with nothing.
     issuer: url(scheme.issuer) ?? new URL(tokenUrl).origin,
-    authorization_endpoint: endpoint(client, scheme.authorizationUrl),
+    authorization_endpoint: url(scheme.authorizationUrl),
     token_endpoint: tokenUrl,
     jwks_uri: url(scheme.jwksUri),
     revocation_endpoint: url(use.revocationUrl),
+    device_authorization_endpoint: url(scheme.deviceAuthorizationUrl),
     pushed_authorization_request_endpoint: url(scheme.pushedAuthorizationUrl),
     authorization_response_iss_parameter_supported: scheme.issInAuthorizationResponse,
     id_token_signing_alg_values_supported: scheme.idTokenAlgorithms && [...scheme.idTokenAlgorithms],
   });
-  const config = new oidc.Configuration(server, client.clientId, {}, await authentication(client));
+  const config = new oidc.Configuration(server, client.clientId, {}, use.authentication ?? (await authentication(client)));
   config[oidc.customFetch] = fetch;
   // The one door has the time limit, and knows a refused connection from a lost answer.
   config.timeout = 0;
@@ -73,7 +93,7 @@ export async function configure(client: OAuth2Client, fetch: oidc.CustomFetch, u
   return config;
 }
 
-async function authentication(client: OAuth2Client): Promise<oidc.ClientAuth> {
+async function authentication(client: TokenClient): Promise<oidc.ClientAuth> {
   const secret = client.clientSecret?.reveal() ?? "";
   if (secret === "") return oidc.None();
   switch (client.scheme.tokenAuthMethod) {
@@ -92,7 +112,7 @@ async function authentication(client: OAuth2Client): Promise<oidc.ClientAuth> {
  * RFC 6749 section 2.3.1, encoded as a form is (WHATWG): `-`, `.` and `_` stay as they are. openid-client's own function encodes
  * them too, which is right on paper, but providers that don't decode then see another client id.
  */
-function clientSecretBasic(client: OAuth2Client, secret: string): oidc.ClientAuth {
+function clientSecretBasic(client: TokenClient, secret: string): oidc.ClientAuth {
   const raw = hasQuirk(client.scheme, "basic-without-encoding");
   const encode = (text: string) => (raw ? text : new URLSearchParams([["", text]]).toString().slice(1));
   return (_as, _client, _body, headers) => headers.set("authorization", basic(encode(client.clientId), encode(secret)));

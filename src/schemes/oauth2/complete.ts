@@ -1,10 +1,9 @@
 import * as oidc from "openid-client";
-import { textAt } from "../../catalogue/paths.ts";
-import { Secret } from "../../lib/secret.ts";
 import { checkCallback } from "./callback.ts";
 import { configure, endpoint, expandAll } from "./client.ts";
-import { createExchange, type Exchange } from "./exchange.ts";
+import { createExchange } from "./exchange.ts";
 import { failure } from "./failures.ts";
+import { discover, tokenSet } from "./token-set.ts";
 import type { CompleteInput, OAuth2Client, RefreshInput, TokenSet } from "./types.ts";
 
 /**
@@ -14,7 +13,7 @@ import type { CompleteInput, OAuth2Client, RefreshInput, TokenSet } from "./type
 export async function complete(input: CompleteInput): Promise<TokenSet> {
   if (checkCallback(input.client, input.parameters).outcome !== "CODE") throw failure("INVALID_GRANT");
   if (input.parameters.get("state") !== input.state) throw failure("STATE_MISMATCH");
-  const fromCallback = discover(input.client, "callback", (path) => input.parameters.get(path));
+  const fromCallback = discover(input.client.scheme, "callback", (path) => input.parameters.get(path));
   const client: OAuth2Client = { ...input.client, values: { ...input.client.values, ...fromCallback } };
   const { scheme } = client;
   const exchange = createExchange({
@@ -68,48 +67,4 @@ function callbackUrl(client: OAuth2Client, input: CompleteInput): URL {
     if (value !== null && (name !== "iss" || client.scheme.issuer)) url.searchParams.set(name, value);
   }
   return url;
-}
-
-type TokenAnswer = oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers;
-
-function tokenSet(
-  client: OAuth2Client,
-  answer: TokenAnswer,
-  exchange: Exchange,
-  requested: readonly string[],
-  fromCallback: Record<string, string>,
-): TokenSet {
-  const body = exchange.answer?.body ?? {};
-  const fromAnswer = discover(client, "tokenAnswer", (path) => textAt(body, [path]));
-  return {
-    accessToken: new Secret(answer.access_token),
-    tokenType: answer.token_type === "bearer" ? "Bearer" : answer.token_type,
-    refreshToken: answer.refresh_token ? new Secret(answer.refresh_token) : null,
-    expiresInSeconds: answer.expires_in ?? null,
-    idTokenClaims: answer.claims() ?? null,
-    grantedScopes: answer.scope === undefined ? [...requested] : answer.scope.split(/\s+/).filter(Boolean),
-    discovered: { ...fromCallback, ...fromAnswer },
-    answer: new Secret(JSON.stringify(body)),
-  };
-}
-
-/** Values that the connector's data says to keep, each held to its pattern: they may become part of a host. */
-function discover(
-  client: OAuth2Client,
-  from: "callback" | "tokenAnswer",
-  read: (path: string) => string | null,
-): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (const value of client.scheme.discovered ?? []) {
-    if (value.from !== from) continue;
-    const match = new RegExp(value.pattern, "u").exec(read(value.path) ?? "");
-    const text = match?.[1] ?? match?.[0];
-    if (text && (!value.options || value.options.includes(text))) found[value.name] = text;
-    else if (value.required) {
-      throw failure("MALFORMED_RESPONSE", {
-        message: `The provider's answer lacks “${value.path}”, or it is not one of its hosts.`,
-      });
-    }
-  }
-  return found;
 }

@@ -4,7 +4,8 @@ import { Secret } from "../../lib/secret.ts";
 import { expandAll } from "./client.ts";
 import { failure, meaningOf, networkFailure, type OAuthFailure, providerFailure, retryAfterSeconds } from "./failures.ts";
 import { errorIn, normaliseAnswer, parseBody } from "./quirks.ts";
-import type { CallOptions, Fetch, OAuth2Client, OnRawAnswer } from "./types.ts";
+import type { CallOptions, Fetch, OnRawAnswer, TokenClient } from "./types.ts";
+import { secretsOf, withoutSecrets } from "./without-secrets.ts";
 
 export const DEFAULT_TIMEOUT_MS = 20_000;
 /** Design section 10: decoded bytes of a token endpoint's answer. */
@@ -22,7 +23,7 @@ export interface Exchange {
 }
 
 export interface ExchangeOptions extends CallOptions {
-  client: OAuth2Client;
+  client: TokenClient;
   /** Requests to this URL are the exchange proper; others (keys) pass through. */
   url: string;
   onRawAnswer?: OnRawAnswer;
@@ -34,7 +35,7 @@ export interface ExchangeOptions extends CallOptions {
 
 /** One request to a token-like endpoint, with the connector's quirks applied before openid-client sees the answer. */
 export function createExchange(options: ExchangeOptions): Exchange {
-  const state = { thrown: null as unknown, answer: null as Exchange["answer"], hasIdToken: false };
+  const state = { thrown: null as unknown, answer: null as Exchange["answer"], hasIdToken: false, secrets: [] as string[] };
   const remember = (error: unknown) => {
     state.thrown = error;
     return error;
@@ -49,7 +50,9 @@ export function createExchange(options: ExchangeOptions): Exchange {
     async fetch(url, init) {
       const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
       if (url !== new URL(options.url).href) return passThrough(options.fetch, url, init as RequestInit, timeoutMs, remember);
-      const { text, status, headers } = await send(options, init as RequestInit, timeoutMs, remember);
+      const request = shapeRequest(options.client, init as RequestInit);
+      state.secrets = secretsOf(request);
+      const { text, status, headers } = await send(options, request, timeoutMs, remember);
       try {
         await options.onRawAnswer?.(new Secret(text), status);
       } catch (error) {
@@ -65,12 +68,11 @@ export function createExchange(options: ExchangeOptions): Exchange {
         headers: { "content-type": answer.body ? "application/json" : "text/plain" },
       });
     },
-    explain: (error) => state.thrown ?? (error instanceof Failure ? error : null) ?? explain(options.client, state.answer, error),
+    explain: (error) => state.thrown ?? (error instanceof Failure ? error : null) ?? explain(options.client, state, error),
   };
 }
 
-async function send(options: ExchangeOptions, init: RequestInit, timeoutMs: number, remember: (error: unknown) => unknown) {
-  const request = shapeRequest(options.client, init);
+async function send(options: ExchangeOptions, request: RequestInit, timeoutMs: number, remember: (error: unknown) => unknown) {
   try {
     const response = await options.fetch(options.url, { ...request, redirect: "manual", timeoutMs, maxBytes: MAX_BYTES });
     return { text: await response.text(), status: response.status, headers: response.headers };
@@ -80,7 +82,7 @@ async function send(options: ExchangeOptions, init: RequestInit, timeoutMs: numb
 }
 
 /** The request as this provider wants it: a JSON body, headers of its own. */
-function shapeRequest(client: OAuth2Client, init: RequestInit): RequestInit {
+function shapeRequest(client: TokenClient, init: RequestInit): RequestInit {
   const headers = new Headers(init.headers);
   headers.set("user-agent", USER_AGENT);
   for (const [name, value] of Object.entries(expandAll(client, client.scheme.tokenHeaders))) headers.set(name, value);
@@ -105,7 +107,11 @@ async function passThrough(
   }
 }
 
-function explain(client: OAuth2Client, answer: Exchange["answer"], error: unknown): OAuthFailure {
+function explain(
+  client: TokenClient,
+  { answer, secrets }: { answer: Exchange["answer"]; secrets: readonly string[] },
+  error: unknown,
+): OAuthFailure {
   if (isIssuerMismatch(error)) return failure("ISSUER_MISMATCH", { providerStatus: answer?.status ?? null });
   // No request was made: the fault is ours, and the library's error may hold what was to be sent.
   if (!answer) return failure("INTERNAL");
@@ -114,13 +120,20 @@ function explain(client: OAuth2Client, answer: Exchange["answer"], error: unknow
   if (said) {
     const meaning = meaningOf(client.scheme, said.code, said.description);
     const known = meaning === "DENIED" ? "INVALID_GRANT" : meaning;
-    return providerFailure(known, { ...said, status, retryAfterSeconds: wait });
+    const quoted = [...secrets, ...tokensIn(answer.body)];
+    const code = withoutSecrets(said.code, quoted);
+    const description = withoutSecrets(said.description, quoted);
+    return providerFailure(known, { code, description, status, retryAfterSeconds: wait });
   }
   if (status >= 500 || status === 429)
     return providerFailure(null, { code: null, description: null, status, retryAfterSeconds: wait });
   // RFC 6749 section 5.2: 401 is for a client that failed to authenticate, even where the body does not say so.
   if (status === 401) return providerFailure("INVALID_CLIENT", { code: null, description: null, status });
   return failure("MALFORMED_RESPONSE", { providerStatus: status });
+}
+
+function tokensIn(body: Record<string, unknown> | null): string[] {
+  return ["access_token", "refresh_token", "id_token"].map((name) => body?.[name]).filter((value) => typeof value === "string");
 }
 
 /** The claim or parameter that did not match is named deep in the library's error; nothing else of it is looked at. */

@@ -1,6 +1,7 @@
-import type { ErrorMeaning, OAuth2SchemeDefinition } from "../../catalogue/types.ts";
+import type { ErrorMeaning } from "../../catalogue/types.ts";
 import { EgressError, type EgressErrorCode } from "../../egress/errors.ts";
 import { Failure, type FailureCode, type FailureDetails } from "../../lib/failure.ts";
+import type { TokenScheme } from "./types.ts";
 
 /** A failure of an OAuth exchange. No library error hangs on it: those hold tokens (design 5.13). */
 export class OAuthFailure extends Failure {
@@ -21,6 +22,8 @@ type Known =
   | "ISSUER_MISMATCH"
   | "STATE_MISMATCH"
   | "CONFIG_CHANGED"
+  | "INVALID_CREDENTIALS"
+  | "DEVICE_CODE_EXPIRED"
   | "INTERNAL";
 
 const WORDS: Record<Known, Words> = {
@@ -79,6 +82,14 @@ const WORDS: Record<Known, Words> = {
     message: "The request to the provider could not be made.",
     remedy: "Check the connector's and the auth config's values; if they are right, report this with the time it happened.",
   },
+  INVALID_CREDENTIALS: {
+    message: "The provider does not accept the client id, secret or key that was entered.",
+    remedy: "Enter one that is valid: a secret that was rotated, revoked or disabled at the provider has to be replaced here.",
+  },
+  DEVICE_CODE_EXPIRED: {
+    message: "The code was not entered at the provider in time.",
+    remedy: "Start again, and enter the new code before it runs out.",
+  },
   CONFIG_CHANGED: {
     message: "A value that this connector needs is missing or not allowed.",
     remedy: "Check the values of the auth config and of the connection, then connect again.",
@@ -95,8 +106,25 @@ export function failure(code: Known, more: Partial<FailureDetails> = {}): OAuthF
   return new OAuthFailure({ code, ...WORDS[code], retryable, ...more });
 }
 
+/**
+ * RFC 6749 section 5.2: `unauthorized_client` is a good client that may not ask in this way. Where there are other ways, that is not to be
+ * told as a wrong secret.
+ */
+export function explainFlow(error: unknown): unknown {
+  if (!(error instanceof OAuthFailure) || error.details.providerCode !== "unauthorized_client") return error;
+  return new OAuthFailure({
+    ...error.details,
+    message: "The provider does not let this app connect in this way.",
+    remedy: "Allow it for the app in the provider's developer console, or connect in another way.",
+  });
+}
+
 /** What a provider's error code means; unknown ones are null. The connector's own data comes first. */
-export function meaningOf(scheme: OAuth2SchemeDefinition, code: string, description: string | null): ErrorMeaning | null {
+export function meaningOf(
+  scheme: Pick<TokenScheme, "errorCodes">,
+  code: string,
+  description: string | null,
+): ErrorMeaning | null {
   const own = scheme.errorCodes && Object.hasOwn(scheme.errorCodes, code) ? scheme.errorCodes[code] : undefined;
   return own ?? meaningByText(code, description ?? "") ?? COMMON_ERRORS.get(code.toLowerCase()) ?? null;
 }
@@ -104,6 +132,7 @@ export function meaningOf(scheme: OAuth2SchemeDefinition, code: string, descript
 /** RFC 6749 sections 4.1.2.1 and 5.2, OpenID Connect Core 3.1.2.6, and names in wide use. */
 const COMMON_ERRORS = new Map<string, ErrorMeaning>([
   ["access_denied", "DENIED"],
+  ["authorization_declined", "DENIED"],
   ["user_denied", "DENIED"],
   ["user_cancelled_login", "DENIED"],
   ["user_cancelled_authorize", "DENIED"],

@@ -1,11 +1,12 @@
 import { textAt } from "../../catalogue/paths.ts";
 import type { AccountMapping } from "../../catalogue/types.ts";
-import { apply } from "./apply.ts";
+import type { AppliedCredential, OutboundRequest } from "../types.ts";
+import { applyToken } from "./apply.ts";
 import { endpoint } from "./client.ts";
 import { DEFAULT_TIMEOUT_MS } from "./exchange.ts";
 import { failure, networkFailure, providerFailure, retryAfterSeconds } from "./failures.ts";
 import { errorIn, hasQuirk } from "./quirks.ts";
-import type { IdentifyInput, OAuth2Client, ProviderIdentity } from "./types.ts";
+import type { CallOptions, IdentifyInput, OAuth2Client, ProviderIdentity } from "./types.ts";
 
 const MAX_BYTES = 1_048_576;
 
@@ -30,9 +31,18 @@ export async function identify(input: IdentifyInput): Promise<ProviderIdentity |
 
 async function fromUserinfo(input: IdentifyInput, account: AccountMapping): Promise<ProviderIdentity | null> {
   const client: OAuth2Client = { ...input.client, values: { ...input.client.values, ...input.tokens.discovered } };
-  if (!client.scheme.userinfoUrl) return null;
-  const answer = await ask(input, client, account, client.scheme.userinfoUrl);
-  if (answer === null) return null;
+  const { scheme } = client;
+  if (!scheme.userinfoUrl) return null;
+  const applied = applyToken({
+    own: scheme.apply,
+    api: undefined,
+    accessToken: input.tokens.accessToken,
+    values: client.values,
+    clientId: client.clientId,
+  });
+  const url = endpoint(client, scheme.userinfoUrl);
+  const answer = await askUserinfo({ ...input, url, account, apply: () => applied });
+  if (answer === null || (hasQuirk(scheme, "error-with-200") && errorIn(answer))) return null;
   const expected = input.tokens.idTokenClaims?.sub;
   // OpenID Connect Core 5.3.2: an answer about somebody else must not be used.
   if (expected !== undefined && typeof answer.sub === "string" && answer.sub !== expected) {
@@ -43,23 +53,20 @@ async function fromUserinfo(input: IdentifyInput, account: AccountMapping): Prom
   return identityFrom(account, answer);
 }
 
-async function ask(
-  input: IdentifyInput,
-  client: OAuth2Client,
-  account: AccountMapping,
-  template: string,
-): Promise<Record<string, unknown> | null> {
-  const { scheme } = client;
-  const applied = apply({
-    scheme,
-    api: undefined,
-    accessToken: input.tokens.accessToken,
-    values: client.values,
-    clientId: client.clientId,
-  });
-  const url = new URL(endpoint(client, template));
+export interface AskUserinfo extends CallOptions {
+  url: string;
+  account: AccountMapping;
+  /** What the token adds to the call. */
+  apply(request: OutboundRequest): AppliedCredential;
+}
+
+/** The user-info call. Null: the provider does not tell. Throws a Failure where it could not be asked now. */
+export async function askUserinfo(input: AskUserinfo): Promise<Record<string, unknown> | null> {
+  const { request } = input.account;
+  const method = request?.method ?? "GET";
+  const url = new URL(input.url);
+  const applied = input.apply({ method, url: url.href, form: null });
   for (const [name, value] of Object.entries(applied.query)) url.searchParams.set(name, value);
-  const { request } = account;
   const body = request?.body === undefined ? undefined : JSON.stringify(request.body);
   const headers = {
     accept: "application/json",
@@ -72,7 +79,6 @@ async function ask(
   let text: string;
   try {
     const timeoutMs = input.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const method = request?.method ?? "GET";
     response = await input.fetch(url.href, { method, headers, body, redirect: "manual", timeoutMs, maxBytes: MAX_BYTES });
     text = await response.text();
   } catch (error) {
@@ -82,8 +88,7 @@ async function ask(
     const wait = retryAfterSeconds(response.headers);
     throw providerFailure(null, { code: null, description: null, status: response.status, retryAfterSeconds: wait });
   }
-  const json = response.ok ? parseObject(text) : null;
-  return json && hasQuirk(scheme, "error-with-200") && errorIn(json) ? null : json;
+  return response.ok ? parseObject(text) : null;
 }
 
 function parseObject(text: string): Record<string, unknown> | null {
@@ -95,7 +100,8 @@ function parseObject(text: string): Record<string, unknown> | null {
   }
 }
 
-function identityFrom(account: AccountMapping, source: unknown): ProviderIdentity | null {
+/** As the data says where to look; null where the id is not there. */
+export function identityFrom(account: Omit<AccountMapping, "source">, source: unknown): ProviderIdentity | null {
   const id = textAt(source, account.id);
   if (id === null) return null;
   const short = (paths: readonly string[] | undefined) => textAt(source, paths)?.slice(0, 500) ?? null;

@@ -1,5 +1,5 @@
 import { atPath } from "../../catalogue/paths.ts";
-import type { OAuth2SchemeDefinition } from "../../catalogue/types.ts";
+import type { TokenScheme } from "./types.ts";
 
 /** A token endpoint's answer while it is being brought into the form of RFC 6749 section 5. */
 export interface Answer {
@@ -42,16 +42,16 @@ export const QUIRKS = {
 
 export type QuirkName = keyof typeof QUIRKS;
 
-export function hasQuirk(scheme: OAuth2SchemeDefinition, name: QuirkName): boolean {
+export function hasQuirk(scheme: TokenScheme, name: QuirkName): boolean {
   return scheme.quirks?.some((quirk) => quirk.name === name) ?? false;
 }
 
-export function quirkValue(scheme: OAuth2SchemeDefinition, name: QuirkName): string | null {
+export function quirkValue(scheme: TokenScheme, name: QuirkName): string | null {
   return scheme.quirks?.find((quirk) => quirk.name === name)?.value ?? null;
 }
 
 /** The JSON object in a body; with the form quirk, a form as an object. Null where it is neither. */
-export function parseBody(scheme: OAuth2SchemeDefinition, text: string): Record<string, unknown> | null {
+export function parseBody(scheme: TokenScheme, text: string): Record<string, unknown> | null {
   const body = text.replace(/^\uFEFF/, "").trim();
   try {
     const json: unknown = JSON.parse(body);
@@ -63,8 +63,8 @@ export function parseBody(scheme: OAuth2SchemeDefinition, text: string): Record<
 }
 
 /** Brings an answer into the standard's form. Each step is a pure function and leaves a standard answer as it is. */
-export function normaliseAnswer(scheme: OAuth2SchemeDefinition, answer: Answer): Answer {
-  const steps: ((answer: Answer, scheme: OAuth2SchemeDefinition) => Answer)[] = [
+export function normaliseAnswer(scheme: TokenScheme, answer: Answer): Answer {
+  const steps: ((answer: Answer, scheme: TokenScheme) => Answer)[] = [
     unnest,
     withoutNulls,
     errorStatus,
@@ -74,6 +74,7 @@ export function normaliseAnswer(scheme: OAuth2SchemeDefinition, answer: Answer):
     scopeString,
     expiry,
     numbers,
+    verificationUri,
   ];
   return steps.reduce((current, step) => step(current, scheme), answer);
 }
@@ -94,7 +95,7 @@ function descriptionIn(body: Record<string, unknown>): string | null {
   return typeof text === "string" ? text : null;
 }
 
-function unnest(answer: Answer, scheme: OAuth2SchemeDefinition): Answer {
+function unnest(answer: Answer, scheme: TokenScheme): Answer {
   const path = quirkValue(scheme, "token-answer-nested");
   const inner = path === null ? undefined : atPath(answer.body, path);
   // What stands around it stays readable for account and discovered values.
@@ -105,7 +106,7 @@ function withoutNulls(answer: Answer): Answer {
   return { ...answer, body: Object.fromEntries(Object.entries(answer.body).filter(([, value]) => value !== null)) };
 }
 
-function errorStatus(answer: Answer, scheme: OAuth2SchemeDefinition): Answer {
+function errorStatus(answer: Answer, scheme: TokenScheme): Answer {
   if (!isSuccess(answer.status) || !hasQuirk(scheme, "error-with-200")) return answer;
   return errorIn(answer.body) ? { ...answer, status: 400 } : answer;
 }
@@ -114,13 +115,13 @@ function successStatus(answer: Answer): Answer {
   return isSuccess(answer.status) ? { ...answer, status: 200 } : answer;
 }
 
-function accessTokenName(answer: Answer, scheme: OAuth2SchemeDefinition): Answer {
+function accessTokenName(answer: Answer, scheme: TokenScheme): Answer {
   const path = quirkValue(scheme, "access-token-named");
   const token = path === null ? undefined : atPath(answer.body, path);
   return answer.body.access_token === undefined && typeof token === "string" ? withBody(answer, { access_token: token }) : answer;
 }
 
-function tokenType(answer: Answer, scheme: OAuth2SchemeDefinition): Answer {
+function tokenType(answer: Answer, scheme: TokenScheme): Answer {
   if (typeof answer.body.access_token !== "string") return answer;
   const type = answer.body.token_type;
   const missing = type === undefined || type === "";
@@ -128,7 +129,7 @@ function tokenType(answer: Answer, scheme: OAuth2SchemeDefinition): Answer {
   return hasQuirk(scheme, "token-type-other") ? withBody(answer, { token_type: "Bearer" }) : answer;
 }
 
-function scopeString(answer: Answer, scheme: OAuth2SchemeDefinition): Answer {
+function scopeString(answer: Answer, scheme: TokenScheme): Answer {
   const scope = answer.body.scope;
   if (Array.isArray(scope) && hasQuirk(scheme, "scope-as-list")) {
     return withBody(answer, { scope: scope.filter((item) => typeof item === "string").join(" ") });
@@ -144,7 +145,7 @@ function scopeString(answer: Answer, scheme: OAuth2SchemeDefinition): Answer {
   return answer;
 }
 
-function expiry(answer: Answer, scheme: OAuth2SchemeDefinition): Answer {
+function expiry(answer: Answer, scheme: TokenScheme): Answer {
   const path = quirkValue(scheme, "expires-at");
   if (path === null || answer.body.expires_in !== undefined) return answer;
   const at = atPath(answer.body, path);
@@ -155,13 +156,25 @@ function expiry(answer: Answer, scheme: OAuth2SchemeDefinition): Answer {
   return withBody(answer, { expires_in: Math.max(0, Math.floor((milliseconds - Date.now()) / 1000)) });
 }
 
-/** `expires_in` as text is a number; one that is no number at all is as good as absent. */
+/** A number as text is a number; one that is no number at all is as good as absent. */
 function numbers(answer: Answer): Answer {
-  if (answer.body.expires_in === undefined) return answer;
-  const seconds = Number(answer.body.expires_in === "" ? Number.NaN : answer.body.expires_in);
-  if (Number.isFinite(seconds) && seconds >= 0) return withBody(answer, { expires_in: Math.floor(seconds) });
-  const { expires_in: _unusable, ...body } = answer.body;
+  const body = { ...answer.body };
+  for (const [name, least] of [
+    ["expires_in", 0],
+    ["interval", 1],
+  ] as const) {
+    if (body[name] === undefined) continue;
+    const seconds = Number(body[name] === "" ? Number.NaN : body[name]);
+    if (Number.isFinite(seconds) && seconds >= least) body[name] = Math.floor(seconds);
+    else delete body[name];
+  }
   return { ...answer, body };
+}
+
+/** RFC 8628 section 3.2, as some wrote it before it was one. */
+function verificationUri(answer: Answer): Answer {
+  const { verification_url: url, verification_uri: uri = url } = answer.body;
+  return uri === undefined ? answer : withBody(answer, { verification_uri: uri });
 }
 
 function withBody(answer: Answer, members: Record<string, unknown>): Answer {

@@ -7,15 +7,23 @@ export type Fetch = (
   init: RequestInit & { timeoutMs?: number; maxBytes?: number; redirect?: "manual" | "error" },
 ) => Promise<Response>;
 
-/** One OAuth client at one provider for one connection: everything the protocol needs, nothing of the database. */
-export interface OAuth2Client {
+/** What the token endpoint's machinery reads of a scheme: an OAUTH2 one has all of it, one that only ever asks for tokens a part. */
+export type TokenScheme = Omit<OAuth2SchemeDefinition, "type" | "authorizationUrl"> & { authorizationUrl?: string };
+
+/** One client at one token endpoint: everything a token request needs, nothing of the database. */
+export interface TokenClient {
   /** The connector's scheme, templates unexpanded. */
-  scheme: OAuth2SchemeDefinition;
+  scheme: TokenScheme;
   /** For the scheme's templates; discovered values among them. */
   values: ConnectionValues;
   clientId: string;
   /** For PRIVATE_KEY_JWT the private key (PKCS 8 PEM or JWK as JSON). Null: a public client. */
   clientSecret: Secret | null;
+}
+
+/** The same where the user's browser is sent to the provider. */
+export interface OAuth2Client extends TokenClient {
+  scheme: OAuth2SchemeDefinition;
   redirectUri: string;
 }
 
@@ -65,6 +73,8 @@ export interface CompleteInput extends CallOptions {
 
 export interface TokenSet {
   accessToken: Secret;
+  /** OAuth 1.0a (RFC 5849): what a call is signed with beside the client's secret. Absent: the scheme has none. */
+  tokenSecret?: Secret;
   tokenType: string;
   refreshToken: Secret | null;
   /** Seconds from now; null: the provider did not say. */
@@ -92,7 +102,7 @@ export interface IdentifyInput extends CallOptions {
 }
 
 export interface RefreshInput extends CallOptions {
-  client: OAuth2Client;
+  client: TokenClient;
   refreshToken: Secret;
   /** As granted so far: what an answer without `scope` means. They are not sent (RFC 6749 section 6: omitted means the same). */
   scopes: readonly string[];
@@ -100,9 +110,11 @@ export interface RefreshInput extends CallOptions {
 }
 
 export interface RevokeInput extends CallOptions {
-  client: OAuth2Client;
+  client: TokenClient;
   accessToken: Secret | null;
   refreshToken: Secret | null;
+  /** Obtains a live access token, for providers that end a grant by nothing else. Throws Failure. */
+  renew?: () => Promise<Secret>;
 }
 
 export interface TokenRevocation {
@@ -112,8 +124,11 @@ export interface TokenRevocation {
   message: string | null;
   /** True where the same call may succeed later. */
   retryable: boolean;
+  /** After so many seconds, where the provider says. */
+  retryAfterSeconds?: number | null;
 }
 
+/** Header names in lower case. */
 export interface AppliedToken {
   headers: Record<string, string>;
   query: Record<string, string>;

@@ -1,0 +1,65 @@
+import type { FieldDefinition, SchemeDefinition } from "./types.ts";
+
+const secret = { type: "STRING", required: true, secret: true, for: "credential" } as const;
+const text = { type: "STRING", required: true, for: "credential" } as const;
+/** What a header can carry as it is (RFC 9110 section 5.5): what was pasted with a line break or a space at its end would never work. */
+const oneToken = {
+  pattern: "^[\\x21-\\x7e](?:[\\x20-\\x7e]*[\\x21-\\x7e])?$",
+  patternMessage: "This must be one line of plain ASCII characters, without a space or line break at either end: paste it again.",
+};
+
+/** What a scheme of each type needs by itself; a connector's data may add fields, or word one of these anew under its name. */
+const OWN_FIELDS: Record<SchemeDefinition["type"], readonly FieldDefinition[]> = {
+  OAUTH2: [],
+  OAUTH2_CLIENT_CREDENTIALS: [
+    { ...text, name: "clientId", label: "Client ID", maxLength: 2_000 },
+    { ...secret, name: "clientSecret", label: "Client secret", maxLength: 16_384 },
+  ],
+  OAUTH1: [],
+  API_KEY: [{ ...secret, ...oneToken, name: "apiKey", label: "API key" }],
+  BEARER_TOKEN: [{ ...secret, ...oneToken, name: "token", label: "Access token", maxLength: 16_384 }],
+  BASIC: [
+    // RFC 7617 section 2: what stands before the first colon is the user name.
+    {
+      ...text,
+      name: "username",
+      label: "User name",
+      pattern: "^[^:]+$",
+      patternMessage: "A user name here has no colon.",
+      maxLength: 1_000,
+    },
+    // Some APIs take a token as the user name and no password at all.
+    { ...secret, name: "password", label: "Password", required: false },
+  ],
+  SIGNED_JWT: [
+    {
+      ...secret,
+      name: "privateKey",
+      label: "Private key",
+      type: "FILE",
+      multiline: true,
+      description: "PEM, or the JSON key file.",
+    },
+  ],
+  NONE: [],
+};
+
+/** Every field of a scheme: its own first, each worded as the connector's data does where it does, then the data's further ones. */
+export function fieldsOf(scheme: SchemeDefinition): FieldDefinition[] {
+  const given = scheme.fields ?? [];
+  const own = OWN_FIELDS[scheme.type];
+  const worded = own.map((field) =>
+    reworded(
+      field,
+      given.find(({ name }) => name === field.name),
+    ),
+  );
+  return [...worded, ...given.filter(({ name }) => !own.some((field) => field.name === name))];
+}
+
+/** What the data does not say anew stays as the scheme has it: a field that is only given another label is secret as before. */
+function reworded(field: FieldDefinition, given: FieldDefinition | undefined): FieldDefinition {
+  if (!given) return field;
+  const { pattern, patternMessage, ...rest } = field;
+  return { ...rest, ...(given.pattern === undefined && { pattern, patternMessage }), ...given };
+}
