@@ -2,17 +2,21 @@ import { mkdirSync } from "node:fs";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { loadCatalogue } from "./catalogue/index.ts";
+import { type Catalogue, createCatalogue, loadCatalogue } from "./catalogue/index.ts";
+import type { ConnectorDefinition } from "./catalogue/types.ts";
 import { type Config, pgliteDirectory } from "./config.ts";
 import { type Database, openDatabase } from "./db/database.ts";
 import { migrate } from "./db/migrate.ts";
 import { type Bootstrap, ensureFirstProject } from "./domain/bootstrap.ts";
+import { refreshesEnded } from "./domain/refresh-credential.ts";
+import { REFRESH_LIMITS, type RefreshLimits } from "./domain/refresh-schedule.ts";
 import type { ManagedApp, Services } from "./domain/services.ts";
 import { createEgress } from "./egress/index.ts";
 import { openHub } from "./events/hub.ts";
 import { schema } from "./graphql/schema.ts";
+import { DEFAULT_LIMITS, type ProxyLimits } from "./http/options.ts";
 import { createHttpServer } from "./http/server.ts";
-import { startJobs } from "./jobs/index.ts";
+import { JOB_NAMES, startJobs } from "./jobs/index.ts";
 import { developmentKeys } from "./lib/development-keys.ts";
 import { createLogger } from "./lib/log.ts";
 import { StartError } from "./lib/start-error.ts";
@@ -29,24 +33,43 @@ export interface App {
   close(drainMs?: number): Promise<void>;
 }
 
+function assertJobs({ skipJobs }: Config): void {
+  const unknown = skipJobs.find((name) => !JOB_NAMES.includes(name));
+  if (unknown === undefined) return;
+  throw new StartError(`MOORLINE_SKIP_JOBS: there is no background job "${unknown}". There are: ${JOB_NAMES.join(", ")}.`);
+}
+
 type Closers = (() => Promise<unknown>)[];
 
 const DRAIN_MS = 10_000;
 
+/** What a test may set otherwise than the configuration can. */
+export interface AppOptions {
+  proxyLimits?: Partial<ProxyLimits>;
+  refreshLimits?: Partial<RefreshLimits>;
+  idleInTransactionMs?: number;
+  /** Connectors beside the built-in ones. */
+  connectors?: readonly ConnectorDefinition[];
+}
+
 /** Everything, composed from the configuration: `main.ts` and the tests start Moorline by this one function. Throws StartError. */
-export async function startApp(config: Config): Promise<App> {
+export async function startApp(config: Config, options: AppOptions = {}): Promise<App> {
   const closers: Closers = [];
   try {
-    const { services, bootstrap, sandbox } = await compose(config, closers);
-    const http = createHttpServer(services, { schema, exploration: config.exploration });
+    assertJobs(config);
+    const { services, bootstrap, sandbox } = await compose(config, options, closers);
+    const limits = { proxy: { ...proxyLimits(config), ...options.proxyLimits } };
+    const http = createHttpServer(services, { schema, exploration: config.exploration, metrics: config.metrics, limits });
     let drain = DRAIN_MS;
+    // A token that a provider rotates while we leave is lost: a refresh that is on may take as long as its request may.
+    closers.push(() => refreshesEnded(services, 2 * drain));
     const port = await listen(http.server, config);
     closers.push(() => http.close(drain));
     if (URL.parse(services.publicUrl)?.port === "0") services.publicUrl = `http://localhost:${port}`;
     await sandbox?.control.updateClient(sandbox.defaultClient.clientId, {
       redirectUris: [`${services.publicUrl}/oauth/callback/sandbox`],
     });
-    const jobs = startJobs(services);
+    const jobs = startJobs(services, { skip: config.skipJobs });
     closers.push(() => jobs.stop());
     return {
       url: services.publicUrl,
@@ -71,12 +94,13 @@ async function closeAll(closers: Closers): Promise<void> {
   if (failures.length > 0) throw failures[0];
 }
 
-async function compose(config: Config, closers: Closers) {
+async function compose(config: Config, options: AppOptions, closers: Closers) {
   const log = createLogger(config.logLevel);
   if (!config.databaseUrl || !config.masterKeys || config.sandbox) makeDataDirectory(config);
   const database = await openDatabase({
     url: config.databaseUrl,
     dataDirectory: config.databaseUrl ? null : pgliteDirectory(config),
+    idleInTransactionMs: options.idleInTransactionMs,
   });
   closers.push(() => database.close());
   if (config.databaseUrl) await assertAnswers(database, config.databaseUrl);
@@ -94,15 +118,21 @@ async function compose(config: Config, closers: Closers) {
     database,
     vault,
     hub,
-    catalogue: loadCatalogue({ variables: sandbox ? { sandboxIssuer: sandbox.issuer } : {} }),
+    catalogue: catalogueWith(options.connectors ?? [], sandbox),
     egress,
     log,
     publicUrl: config.publicUrl,
+    refreshLimits: { ...REFRESH_LIMITS, ...options.refreshLimits },
     managedApps: new Map<string, ManagedApp>(sandbox ? [["sandbox", sandbox.defaultClient]] : []),
     // Plain http stays on this machine; whether an address may be reached at all, the egress door decides.
     allowHttp: (url) => ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname),
   };
   return { services, bootstrap, sandbox };
+}
+
+function catalogueWith(more: readonly ConnectorDefinition[], sandbox: Sandbox | null): Catalogue {
+  const builtIn = loadCatalogue({ variables: sandbox ? { sandboxIssuer: sandbox.issuer } : {} });
+  return more.length === 0 ? builtIn : createCatalogue([...builtIn.all(), ...more]);
 }
 
 function makeDataDirectory({ dataDirectory }: Config): void {
@@ -126,6 +156,17 @@ async function assertAnswers(database: Database, url: string): Promise<void> {
       `DATABASE_URL: ${where} cannot be used (${(error as Error).message || codeOf(error)}). Is PostgreSQL running there?`,
     );
   }
+}
+
+const MIB = 1024 * 1024;
+
+function proxyLimits({ proxy }: Config): ProxyLimits {
+  return {
+    ...DEFAULT_LIMITS.proxy,
+    answerMs: proxy.timeoutSeconds * 1000,
+    maxBytes: proxy.maxResponseMib * MIB,
+    maxRequestBytes: proxy.maxRequestMib * MIB,
+  };
 }
 
 /** Resolves to the port. */

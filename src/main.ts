@@ -1,13 +1,20 @@
 import type { App } from "./app.ts";
 import { type Config, readConfig } from "./config.ts";
 import { StartError } from "./lib/start-error.ts";
+import { isTracingConfigured, startTracing } from "./lib/tracing.ts";
+
+/** In this order. */
+const closing: (() => Promise<void>)[] = [];
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const started = performance.now();
   // Loaded after the configuration was read: a wrong value is told at once.
   const { startApp } = await import("./app.ts");
+  const stopTracing = isTracingConfigured(process.env) ? await startTracing(process.env) : null;
   const app = await startApp(config);
+  closing.push(() => app.close());
+  if (stopTracing) closing.push(stopTracing);
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop(app, signal));
   if (process.env.npm_lifecycle_event) stopWithParent(app);
   console.log(await welcome(app, config, performance.now() - started));
@@ -28,7 +35,7 @@ function stopWithParent(app: App): void {
 async function stop(app: App, signal: string): Promise<void> {
   app.services.log.info({ signal }, "draining");
   try {
-    await app.close();
+    for (const close of closing) await close();
     process.exit(0);
   } catch (error) {
     app.services.log.error({ err: error }, "the server did not stop cleanly");

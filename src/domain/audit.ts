@@ -26,29 +26,44 @@ export interface AuditActor {
   ip: string | null;
 }
 
+/** Nobody asked for it: a job, or what a request has brought to light. */
+export function moorline(projectId: string): AuditActor {
+  return { projectId, actorType: null, actorId: null, actorLabel: "Moorline", ip: null };
+}
+
 /** Writes the audit event of a change, in the change's own transaction: both commit, or neither. */
 export async function recordAudit(tx: Tx, ctx: Context, entry: AuditEntry): Promise<void> {
   await recordAuditAs(tx, actorOf(ctx.caller), entry);
 }
 
+/** The same for many at once. */
+export async function recordAudits(tx: Tx, ctx: Context, entries: AuditEntry[]): Promise<void> {
+  await recordAuditsAs(tx, actorOf(ctx.caller), entries);
+}
+
+export async function recordAuditsAs(tx: Tx, actor: AuditActor, entries: AuditEntry[]): Promise<void> {
+  await tx.auditEvent.createMany({ data: entries.map((entry) => auditRow(tx, actor, entry)) });
+}
+
 export async function recordAuditAs(tx: Tx, actor: AuditActor, entry: AuditEntry): Promise<void> {
-  await tx.auditEvent.create({
-    data: {
-      id: newId(),
-      projectId: actor.projectId,
-      at: tx.now,
-      action: entry.action,
-      outcome: entry.outcome ?? "ALLOWED",
-      actorType: actor.actorType,
-      actorId: actor.actorId,
-      actorLabel: actor.actorLabel,
-      targetType: entry.targetType ?? null,
-      targetId: publicTarget(entry),
-      ip: actor.ip,
-      details: entry.details ?? {},
-    },
-    select: { id: true },
-  });
+  await tx.auditEvent.create({ data: auditRow(tx, actor, entry), select: { id: true } });
+}
+
+function auditRow(tx: Tx, actor: AuditActor, entry: AuditEntry): Prisma.AuditEventCreateManyInput {
+  return {
+    id: newId(),
+    projectId: actor.projectId,
+    at: tx.now,
+    action: entry.action,
+    outcome: entry.outcome ?? "ALLOWED",
+    actorType: actor.actorType,
+    actorId: actor.actorId,
+    actorLabel: actor.actorLabel,
+    targetType: entry.targetType ?? null,
+    targetId: publicTarget(entry),
+    ip: actor.ip,
+    details: entry.details ?? {},
+  };
 }
 
 /** A row's UUID becomes what clients know it by. */
@@ -91,7 +106,7 @@ export function visibleAuditEvents({ caller }: Context): Prisma.AuditEventWhereI
 export function auditEventWhere(ctx: Context, filter: AuditEventFilter | null | undefined): Prisma.AuditEventWhereInput {
   assertMay(ctx, "AUDIT_READ");
   const where: Prisma.AuditEventWhereInput[] = [visibleAuditEvents(ctx)];
-  if (filter?.action != null) where.push({ action: filter.action.replaceAll("\0", "") });
+  if (filter?.action != null) where.push({ action: byAction(filter.action.replaceAll("\0", "")) });
   if (filter?.actorId != null) where.push(byActor(filter.actorId));
   if (filter?.targetId != null) where.push({ targetId: filter.targetId.replaceAll("\0", "") });
   if (filter?.from) where.push({ at: { gte: filter.from } });
@@ -102,6 +117,12 @@ export function auditEventWhere(ctx: Context, filter: AuditEventFilter | null | 
 /** Newest first: UUIDv7 ids break ties in the order of writing. */
 export function auditEventOrder(): Prisma.AuditEventOrderByWithRelationInput[] {
   return [{ at: "desc" }, { id: "desc" }];
+}
+
+/** `credential.*` is every action of a credential. */
+function byAction(action: string): Prisma.StringFilter | string {
+  // LIKE's own characters mean themselves.
+  return action.endsWith(".*") ? { startsWith: action.slice(0, -1).replace(/[\\%_]/g, "\\$&") } : action;
 }
 
 function byActor(publicId: string): Prisma.AuditEventWhereInput {

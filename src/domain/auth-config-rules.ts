@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { fieldsFor, validateFields } from "../catalogue/fields.ts";
 import { PROTOCOL_PARAMETERS } from "../catalogue/protocol-parameters.ts";
-import { hostVariablesOf, urlTemplatesOf } from "../catalogue/templates.ts";
+import { endpointsOf, hostVariablesOf, urlTemplatesOf } from "../catalogue/templates.ts";
 import type { FieldDefinition, SchemeDefinition } from "../catalogue/types.ts";
 import type { Tx } from "../db/database.ts";
 import { ConflictError, type InputIssue, InvalidInputError } from "../lib/errors.ts";
@@ -36,8 +36,32 @@ export const configFields = {
     .nullish(),
 };
 
+/** Whether the config has a client of its own at the provider. Of the other schemes the credential's fields hold everything. */
+export function hasClient(scheme: SchemeDefinition): boolean {
+  return scheme.type === "OAUTH2" || scheme.type === "OAUTH1";
+}
+
+/** Throws InvalidInputError where a client is given to a scheme that has no use for one. */
+export function assertNoClient(given: Partial<Record<ClientInput, unknown>>, scheme: SchemeDefinition): void {
+  if (hasClient(scheme)) return;
+  const issues = CLIENT_INPUTS.filter((key) => given[key] != null && given[key] !== false).map((key): InputIssue => {
+    const message = `The scheme “${scheme.name}” has no OAuth client on the auth config: leave ${key} out.`;
+    return { path: [key], code: "NOT_ALLOWED", message };
+  });
+  if (issues.length > 0) throw new InvalidInputError(issues);
+}
+
+const CLIENT_INPUTS = ["clientId", "clientSecret", "clientSecretExpiresAt", "retireNow"] as const;
+type ClientInput = (typeof CLIENT_INPUTS)[number];
+
+function hasScopes(scheme: SchemeDefinition): boolean {
+  return scheme.type === "OAUTH2" || scheme.type === "OAUTH2_CLIENT_CREDENTIALS" || (scheme.scopes ?? []).length > 0;
+}
+
 /** Custom scopes exist, so unknown names pass; what could not be told from a separator does not (RFC 6749 section 3.3). */
 export function checkScopes(scopes: readonly string[], scheme: SchemeDefinition): string[] {
+  if (scopes.length > 0 && !hasScopes(scheme))
+    throw InvalidInputError.at(["scopes"], "NOT_ALLOWED", `The scheme “${scheme.name}” has no scopes: leave them out.`);
   const separator = scheme.scopeSeparator ?? " ";
   const issues = scopes.flatMap((scope, index): InputIssue[] => {
     const at = { path: ["scopes", String(index)] };
@@ -56,13 +80,15 @@ export function checkScopes(scopes: readonly string[], scheme: SchemeDefinition)
 }
 
 export function defaultScopes(scheme: SchemeDefinition): string[] {
-  return scheme.scopes.filter((scope) => scope.default).map((scope) => scope.name);
+  return (scheme.scopes ?? []).filter((scope) => scope.default).map((scope) => scope.name);
 }
 
 /** A device code can be handed to a victim, so the device flow is on only where it is asked for and the provider has it. */
 export function checkFlows(flows: readonly string[] | null | undefined, scheme: SchemeDefinition): string[] {
-  if (!flows) return ["AUTHORIZATION_CODE"];
-  const possible = ["AUTHORIZATION_CODE", ...(scheme.deviceAuthorizationUrl ? ["DEVICE"] : [])];
+  const possible = flowsOf(scheme);
+  if (!flows) return possible.slice(0, 1);
+  if (possible.length === 0)
+    throw InvalidInputError.at(["flows"], "NOT_ALLOWED", `The scheme “${scheme.name}” has no flows: leave them out.`);
   const issues = flows.flatMap((flow, index): InputIssue[] =>
     possible.includes(flow)
       ? []
@@ -78,12 +104,26 @@ export function checkFlows(flows: readonly string[] | null | undefined, scheme: 
   return [...new Set(flows)];
 }
 
+/** The default one first. */
+function flowsOf(scheme: SchemeDefinition): string[] {
+  if (scheme.type === "OAUTH2_CLIENT_CREDENTIALS") return ["CLIENT_CREDENTIALS"];
+  if (!hasClient(scheme)) return [];
+  // Whoever knows a public client's id could be it, so it gets no tokens of its own (RFC 6749 section 4.4).
+  const isConfidential = scheme.type === "OAUTH2" && scheme.tokenAuthMethod !== "NONE";
+  const hasDevice = endpointsOf(scheme).deviceAuthorizationUrl !== undefined;
+  return ["AUTHORIZATION_CODE", ...(hasDevice ? ["DEVICE"] : []), ...(isConfidential ? ["CLIENT_CREDENTIALS"] : [])];
+}
+
 /** Beside what the protocol sets: these would change where the answer goes, or whose session is asked. */
 const REFUSED_PARAMETERS = new Set([...PROTOCOL_PARAMETERS, "response_mode", "access_token", "id_token_hint", "dpop_jkt"]);
 
 /** The config's non-secret values: the scheme's own fields, and `authorizationParameters` beside them. */
 export function checkParameters(parameters: JsonObject, scheme: SchemeDefinition): JsonObject {
   const { [AUTHORIZATION_PARAMETERS]: extra, ...fields } = parameters;
+  if (extra != null && !hasClient(scheme)) {
+    const message = `The scheme “${scheme.name}” has no authorization request: leave its parameters out.`;
+    throw InvalidInputError.at(["parameters", AUTHORIZATION_PARAMETERS], "UNKNOWN_FIELD", message);
+  }
   const { values } = validateFields(fieldsFor(scheme, "authConfig"), fields, ["parameters"]);
   const checked = checkExtraParameters(extra);
   const all = checked ? { ...values, [AUTHORIZATION_PARAMETERS]: checked } : values;
@@ -113,11 +153,20 @@ function checkExtraParameters(extra: unknown): Record<string, string> | null {
 }
 
 /** Values that the project supplies for everyone: any of the credential fields, each by itself. */
-export function checkPresets(presets: JsonObject, scheme: SchemeDefinition): JsonObject {
-  const fields = fieldsFor(scheme, "credential")
+export function checkPresets(presets: JsonObject, scheme: SchemeDefinition, connector: ConnectorView): JsonObject {
+  const all = fieldsFor(scheme, "credential");
+  const fields = all
     .filter((field) => Object.hasOwn(presets, field.name))
     .map(({ visibleWhen: _whatever, ...field }): FieldDefinition => field);
-  return validateFields(fields, presets, ["presetCredentialFields"]).values;
+  const { values } = validateFields(fields, presets, ["presetCredentialFields"]);
+  // A host that a user supplies is never combined with another owner's secret (design 5.14).
+  const hosts = hostFields(connector).filter((name) => all.some((field) => field.name === name) && values[name] === undefined);
+  const secret = fields.find((field) => field.secret && values[field.name] !== undefined);
+  if (secret && hosts.length > 0) {
+    const message = `${secret.label} would be sent to a host that each user chooses. Preset ${hosts.join(", ")} too.`;
+    throw InvalidInputError.at(["presetCredentialFields", secret.name], "NOT_ALLOWED", message);
+  }
+  return values;
 }
 
 /** Names of the values that decide which host secrets are sent to (design 5.14). */
@@ -143,7 +192,7 @@ export async function assertNameIsFree(
 }
 
 export function needsSecret(scheme: SchemeDefinition): boolean {
-  return scheme.tokenAuthMethod !== "NONE";
+  return scheme.type === "OAUTH1" || (scheme.type === "OAUTH2" && scheme.tokenAuthMethod !== "NONE");
 }
 
 export function noManagedApp(connector: ConnectorView): ConflictError {

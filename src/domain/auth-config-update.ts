@@ -1,30 +1,33 @@
 import { z } from "zod";
-import type { SchemeDefinition } from "../catalogue/types.ts";
+import { fieldsFor } from "../catalogue/fields.ts";
+import type { FieldDefinition, SchemeDefinition } from "../catalogue/types.ts";
 import type { Prisma, Tx } from "../db/database.ts";
 import type { AuthConfig } from "../db/generated/client.ts";
 import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from "../lib/errors.ts";
 import { decodeId } from "../lib/ids.ts";
 import { Secret } from "../lib/secret.ts";
-import { recordAudit } from "./audit.ts";
+import { actorOf, recordAudit } from "./audit.ts";
 import {
   assertNameIsFree,
+  assertNoClient,
   checkFlows,
   checkParameters,
-  checkPresets,
   checkScopes,
   configFields,
   defaultScopes,
-  hostFields,
+  hasClient,
   needsSecret,
   noManagedApp,
 } from "./auth-config-rules.ts";
-import { fieldParameters, visibleAuthConfigs } from "./auth-config-view.ts";
+import { visibleAuthConfigs } from "./auth-config-view.ts";
 import { assertMay, may } from "./caller.ts";
 import { type ConnectorView, getConnector, managedAppOf, schemeOf } from "./connector-view.ts";
 import { CONFIG_CHANGED, failFlows, invalidateCredentials } from "./credential-health.ts";
 import { assertUnused } from "./impact.ts";
 import { fault, idField, type JsonObject, mergeJson, parseInput, sameJson } from "./input.ts";
 import { clientIdOf, configPresets, configSecret, presetsOf } from "./oauth-client.ts";
+import { invalidateLacking, lostPresets, movesHost, planPresets } from "./preset-change.ts";
+import { trustClient } from "./refresh-breaker.ts";
 import { destroyRetained, retainClient } from "./retained-client.ts";
 import { lockAuthConfig } from "./row-lock.ts";
 import type { Context } from "./services.ts";
@@ -63,6 +66,8 @@ interface Plan {
   /** Undefined: the sealed one stays. Null: there is none any more. */
   clientSecret: string | null | undefined;
   presets: JsonObject | undefined;
+  /** Presets that credentials cannot do without, and that are no more. */
+  lost: FieldDefinition[];
   clientChanges: boolean;
   originChanges: boolean;
   changed: string[];
@@ -122,7 +127,8 @@ async function planUpdate(
   const client = planClient(ctx, row, given, connector, scheme);
   const parameters =
     given.parameters === undefined ? undefined : checkParameters(mergeJson(row.parameters, given.parameters), scheme);
-  const presets = await planPresets(ctx, row, given, scheme);
+  const presetsBefore = await presetsOf(ctx.services, row);
+  const presets = planPresets(presetsBefore, given, scheme, connector);
   const data: Plan["data"] = {
     ...client.data,
     ...(given.name != null && { name: given.name }),
@@ -131,35 +137,23 @@ async function planUpdate(
     ...(given.flows !== undefined && { flows: checkFlows(given.flows, scheme) }),
     ...(parameters && { parameters: parameters as Prisma.InputJsonObject }),
     ...(presets && { presetFields: Object.keys(presets) }),
+    // Of a client the provider decides when it is well again; what else a config can lack, a preset brings back.
+    ...(presets && !hasClient(scheme) && { errorReason: null }),
   };
   const before = row as unknown as Record<string, unknown>;
   const changed = Object.entries(data).flatMap(([key, value]) => (sameJson(before[key], value) ? [] : [key]));
   if (client.clientSecret) changed.push("clientSecret");
   if (presets && !changed.includes("presetFields")) changed.push("presetFields");
-  const originChanges = movesHost(connector, row, parameters, await presetsOf(ctx.services, row), presets);
-  return { data, presets, changed, originChanges, clientSecret: client.clientSecret, clientChanges: client.changes };
-}
-
-/** Whether a value that stands in a host becomes another one. A preset that is new is not: what is connected has its own value. */
-function movesHost(
-  connector: ConnectorView,
-  row: AuthConfig,
-  parameters: JsonObject | undefined,
-  presetsBefore: JsonObject,
-  presets?: JsonObject,
-): boolean {
-  const before = fieldParameters(row);
-  const after = parameters ? fieldParameters({ parameters: parameters as Prisma.JsonObject }) : before;
-  return hostFields(connector).some(
-    (name) =>
-      !sameJson(before[name], after[name]) ||
-      (presets && presetsBefore[name] !== undefined && !sameJson(presetsBefore[name], presets[name])),
-  );
+  const originChanges = movesHost(connector, row, parameters, presetsBefore, presets);
+  const lost = lostPresets(row, presets, scheme);
+  return { data, presets, lost, changed, originChanges, clientSecret: client.clientSecret, clientChanges: client.changes };
 }
 
 /** The client after the update: unchanged, another one, or the operator's. */
 function planClient(ctx: Context, row: AuthConfig, given: Given, connector: ConnectorView, scheme: SchemeDefinition) {
   const { clientId, clientSecret, clientSecretExpiresAt } = given;
+  assertNoClient(given, scheme);
+  if (!hasClient(scheme)) return { data: {}, changes: false, clientSecret: undefined };
   if (clientId === null && clientSecret)
     throw InvalidInputError.at(["clientSecret"], "NOT_ALLOWED", "The managed app has its own secret: leave clientSecret out.");
   if (clientId === null && !managedAppOf(ctx.services, connector)) throw noManagedApp(connector);
@@ -191,16 +185,6 @@ function planClient(ctx: Context, row: AuthConfig, given: Given, connector: Conn
   return { data, changes, clientSecret: secretAfter };
 }
 
-async function planPresets(
-  ctx: Context,
-  row: AuthConfig,
-  { presetCredentialFields }: Given,
-  scheme: SchemeDefinition,
-): Promise<JsonObject | undefined> {
-  if (presetCredentialFields === undefined) return undefined;
-  return checkPresets(mergeJson(await presetsOf(ctx.services, row), presetCredentialFields), scheme);
-}
-
 /** No secret goes to a host that someone else chose: who names another host types the secrets that will go there (design 5.14). */
 function assertOriginChange({ caller }: Context, row: AuthConfig, given: Given, plan: Plan, connector: ConnectorView): void {
   if (!plan.originChanges) return;
@@ -217,7 +201,7 @@ function assertOriginChange({ caller }: Context, row: AuthConfig, given: Given, 
   const typed = Object.keys(given.presetCredentialFields ?? {});
   const secret = new Set(
     connector.schemes
-      .flatMap((scheme) => scheme.fields ?? [])
+      .flatMap((scheme) => fieldsFor(scheme, "credential"))
       .filter((field) => field.secret)
       .map((field) => field.name),
   );
@@ -238,6 +222,11 @@ async function assertConfirmed(ctx: Context, row: AuthConfig, given: Given, plan
   if (given.retireNow) {
     const message = "Retiring the old client at once makes what it obtained INVALID: those users must connect again.";
     return assertUnused(ctx, touchedByRetiring(ctx, row, plan), given.confirm, message);
+  }
+  if (plan.lost.length > 0) {
+    const labels = plan.lost.map((field) => field.label).join(", ");
+    const message = `Credentials that do not have a value of their own for ${labels} become INVALID: their users must enter it.`;
+    return assertUnused(ctx, { authConfigId: row.id }, given.confirm, message);
   }
   if (!plan.clientChanges) return;
   const message = "Existing grants stay with the present client, which is kept for them until they are authorized again.";
@@ -272,8 +261,11 @@ async function apply(ctx: Context, tx: Tx, before: AuthConfig, given: Given, pla
   if (secret) await vault.seal(tx, configSecret(row), secret);
   if (row.presetFields.length > 0)
     await vault.seal(tx, configPresets(row), new Secret(JSON.stringify(plan.presets ?? oldPresets)));
-  if (plan.originChanges || plan.clientChanges) await failFlows(tx, { projectId: row.projectId, authConfigId: row.id });
-  const invalidated = retire ? await invalidateCredentials(tx, row.projectId, touched, CONFIG_CHANGED) : 0;
+  if (plan.data.errorReason === null) await trustClient(tx, row.projectId, clientIdOf(ctx.services, row));
+  if (plan.originChanges || plan.clientChanges) await failFlows(tx, actorOf(ctx.caller), row.id);
+  const invalidated = retire
+    ? await invalidateCredentials(tx, actorOf(ctx.caller), touched, CONFIG_CHANGED)
+    : await invalidateLacking(tx, ctx, row, plan.lost);
   if (retire) await destroyRetained(ctx.services, tx, row);
   await recordAudit(tx, ctx, {
     action: "auth_config.updated",

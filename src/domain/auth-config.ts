@@ -8,12 +8,14 @@ import { Secret } from "../lib/secret.ts";
 import { recordAudit } from "./audit.ts";
 import {
   assertNameIsFree,
+  assertNoClient,
   checkFlows,
   checkParameters,
   checkPresets,
   checkScopes,
   configFields,
   defaultScopes,
+  hasClient,
   needsSecret,
   noManagedApp,
 } from "./auth-config-rules.ts";
@@ -68,7 +70,7 @@ export async function createAuthConfig(ctx: Context, input: CreateAuthConfigInpu
   }
   const scheme = schemeFor(connector, given.schemeKey);
   assertClient(ctx, connector, scheme, given);
-  const presets = checkPresets(given.presetCredentialFields ?? {}, scheme);
+  const presets = checkPresets(given.presetCredentialFields ?? {}, scheme, connector);
   const { projectId } = ctx.caller;
   const data = {
     id: newId(),
@@ -121,6 +123,8 @@ function assertClient(
   given: z.output<typeof createInput>,
 ): void {
   const { clientId, clientSecret, clientSecretExpiresAt } = given;
+  assertNoClient(given, scheme);
+  if (!hasClient(scheme)) return;
   if (!clientId && clientSecret)
     throw InvalidInputError.at(["clientId"], "REQUIRED", "A client secret belongs to a client id: give both.");
   if (!clientId && !managedAppOf(ctx.services, connector)) throw noManagedApp(connector);

@@ -1,6 +1,9 @@
 import type { Database } from "../db/database.ts";
 import { RequestError } from "../lib/errors.ts";
+import { count } from "../lib/metrics.ts";
+import { actorOf } from "./audit.ts";
 import type { Caller } from "./caller.ts";
+import { noteDenial } from "./denials.ts";
 import { permissionsOf, type Role } from "./permissions.ts";
 import type { Services } from "./services.ts";
 import { hashToken, type TokenKind, tokenKind } from "./tokens.ts";
@@ -11,6 +14,8 @@ export interface Credentials {
   ip: string | null;
   /** The request's choice of language; null: the session's. */
   locale: string | null;
+  /** We ask ourselves, about a stream that is open: nobody is at the door, and nobody is refused. */
+  recheck?: boolean;
 }
 
 /** What a token was found to be, kept for a moment so that a busy caller is not looked up for every request. */
@@ -35,9 +40,11 @@ export async function authenticate(services: Services, given: Credentials): Prom
   const token = bearerToken(given.authorization);
   const kind = tokenKind(token);
   if (!kind) throw unauthenticated("This token is not one of ours, or is mistyped. Copy it again.");
-  const entry = await entryOf(services, kind, hashToken(token));
+  const entry = await entryOf(services, kind, hashToken(token), given.ip);
   const now = new Date(entry.databaseNow.getTime() + Math.floor(performance.now() - entry.lookedUpAt));
-  assertNotEnded(entry, kind, now);
+  const ended = endOf(entry, kind, now);
+  if (ended && !given.recheck) noteEnded(services, entry, given.ip);
+  if (ended) throw ended;
   return { ...entry.caller, ip: given.ip, locale: given.locale ?? entry.caller.locale, now };
 }
 
@@ -51,12 +58,13 @@ function bearerToken(authorization: string | null): string {
   return token;
 }
 
-function assertNotEnded(entry: Entry, kind: TokenKind, now: Date): void {
+/** Null while the token holds. */
+function endOf(entry: Entry, kind: TokenKind, now: Date): RequestError | null {
   const expired = entry.caller.expiresAt !== null && entry.caller.expiresAt <= now;
-  if (!expired && !entry.endedBecause) return;
+  if (!expired && !entry.endedBecause) return null;
   if (kind === "mls_")
-    throw new RequestError("SESSION_EXPIRED", "This user session has ended. Get a new one from your back end.", 401);
-  throw unauthenticated(
+    return new RequestError("SESSION_EXPIRED", "This user session has ended. Get a new one from your back end.", 401);
+  return unauthenticated(
     entry.endedBecause ? "This API key has been revoked. Use another one." : "This API key has expired. Use another one.",
   );
 }
@@ -65,7 +73,7 @@ function unauthenticated(message: string): RequestError {
   return new RequestError("UNAUTHENTICATED", message, 401);
 }
 
-async function entryOf(services: Services, kind: TokenKind, hash: Buffer): Promise<Entry> {
+async function entryOf(services: Services, kind: TokenKind, hash: Buffer, ip: string | null): Promise<Entry> {
   const cache = cacheOf(services);
   const key = hash.toString("base64");
   const cached = cache.get(key);
@@ -73,7 +81,12 @@ async function entryOf(services: Services, kind: TokenKind, hash: Buffer): Promi
   cached?.drop();
   const lookedUpAt = performance.now();
   const row = kind === "mlk_" ? await findKey(services.database, hash) : await findSession(services.database, hash);
-  if (!row) throw unauthenticated("This token is unknown. Check that it belongs to this Moorline.");
+  if (!row) {
+    // It belongs to no project, and so into no project's audit log.
+    services.log.info({ ip, kind }, "an unknown token was refused");
+    count("refused_tokens", { reason: "unknown" });
+    throw unauthenticated("This token is unknown. Check that it belongs to this Moorline.");
+  }
   return remember(services, cache, key, { ...row, lookedUpAt });
 }
 
@@ -128,6 +141,13 @@ function noteUse(services: Services, apiKeyId: string, now: Date): void {
     .catch((error: unknown) => services.log.debug({ err: error }, "The last use of an API key was not noted."));
 }
 
+/** A token that has ended and is still tried is in its project's audit log. */
+function noteEnded(services: Services, { caller, endedBecause, databaseNow: now }: Entry, ip: string | null): void {
+  const key = (caller.apiKeyId ?? caller.sessionId)!;
+  count("refused_tokens", { reason: endedBecause ? "revoked" : "expired" });
+  noteDenial(services, key, actorOf({ ...caller, ip, now }), { details: { reason: endedBecause ?? "EXPIRED" } });
+}
+
 interface KeyRow {
   id: string;
   projectId: string;
@@ -136,6 +156,7 @@ interface KeyRow {
   permissions: string[];
   connectorSlugs: string[];
   userIds: string[];
+  methods: string[];
   expiresAt: Date | null;
   revokedAt: Date | null;
   isOperator: boolean;
@@ -148,8 +169,8 @@ async function findKey(database: Database, hash: Buffer) {
   const [row] = await database.query<KeyRow>(
     "auth_key",
     `SELECT k."id", k."projectId", k."name", k."role", COALESCE(k."permissions", '{}') AS "permissions",
-            COALESCE(k."connectorSlugs", '{}') AS "connectorSlugs", COALESCE(k."userIds"::text[], '{}') AS "userIds", k."expiresAt",
-            k."revokedAt", p."isOperator",
+            COALESCE(k."connectorSlugs", '{}') AS "connectorSlugs", COALESCE(k."userIds"::text[], '{}') AS "userIds",
+            COALESCE(k."methods", '{}') AS "methods", k."expiresAt", k."revokedAt", p."isOperator",
             COALESCE(p."allowedOrigins", '{}') AS "allowedOrigins", moorline_now() AS "now"
      FROM "ApiKey" k JOIN "Project" p ON p."id" = k."projectId" AND p."deletedAt" IS NULL
      WHERE k."hash" = $1`,
@@ -167,6 +188,7 @@ async function findKey(database: Database, hash: Buffer) {
       isOperatorProject: row.isOperator,
       connectorSlugs: row.connectorSlugs.length > 0 ? row.connectorSlugs : null,
       userIds: row.userIds.length > 0 ? row.userIds : null,
+      methods: row.methods.length > 0 ? row.methods : null,
       requestId: null,
       label: row.name,
       locale: null,
@@ -218,6 +240,7 @@ async function findSession(database: Database, hash: Buffer) {
       isOperatorProject: row.isOperator,
       connectorSlugs: row.allConnectors ? null : row.connectorSlugs,
       userIds: null,
+      methods: null,
       requestId: row.requestId,
       label: row.externalId,
       locale: row.locale,

@@ -1,19 +1,21 @@
 import type { Opening } from "../db/generated/client.ts";
 import { Failure } from "../lib/failure.ts";
-import { oauth2 } from "../schemes/index.ts";
 import { isMuted, type RequestWithParties, requestWithParties } from "./connection-parties.ts";
 import { presentRequest } from "./connection-request.ts";
+import { noteDenial } from "./denials.ts";
 import { exchange } from "./exchange.ts";
-import { type Ending, endRequest } from "./fail-request.ts";
-import { oauthClientFor } from "./oauth-client.ts";
-import { claimOpening, forgetOpening, hash, isSameBrowser, type Outcome, partiesOfLink } from "./opening.ts";
+import { type Claim, type Ending, endRequest, recordStep } from "./fail-request.ts";
+import { openForm, submitForm } from "./form-request.ts";
+import { claimOpening, flowSecrets, forgetOpening, hash, isSameBrowser, type Outcome, partiesOfLink } from "./opening.ts";
 import { confirmPage, failurePage, type PageModel, pageOf, refusedCallback, unknownLink } from "./page-model.ts";
 import { askProduct } from "./person.ts";
+import { redirectFlow } from "./redirect-flow.ts";
+import { isForm } from "./request-flow.ts";
 import type { Services } from "./services.ts";
 import { settled } from "./settled.ts";
 
 export { type Cookie, type Outcome, openLink } from "./opening.ts";
-export type { PageModel } from "./page-model.ts";
+export type { FormModel, PageModel } from "./page-model.ts";
 
 export interface CallbackInput {
   /** The last segment of the redirect URI: each connector has its own (RFC 9700 section 4.4.2.2). */
@@ -26,10 +28,25 @@ export interface CallbackInput {
 const STRANGE = "This answer belongs to no connection that was started in this browser.";
 const CONFIRM_SECONDS = 600;
 
-/** The page behind `connectUrl`: what will be connected, or what has come of it. */
-export async function connectPage(services: Services, input: { token: string }): Promise<PageModel> {
+/** The page behind `connectUrl`: what will be connected, the form for it where there is one, or what has come of it. */
+export async function connectPage(services: Services, input: Link): Promise<Outcome> {
   const parties = await partiesOfLink(services, input.token);
-  return parties ? pageOf(services, parties) : unknownLink();
+  if (!parties) return { page: unknownLink() };
+  const open = ["PENDING", "AUTHORIZING"].includes(presentRequest(parties.request, parties.now).status);
+  return open && isForm(parties.request) ? openForm(services, parties, input) : { page: pageOf(services, parties) };
+}
+
+/** What was typed into that form. */
+export async function submitConnectPage(services: Services, input: Link & { form: URLSearchParams }): Promise<Outcome> {
+  const parties = await partiesOfLink(services, input.token);
+  if (!parties) return { page: unknownLink() };
+  return isForm(parties.request) ? submitForm(services, parties, input, input.form) : { page: pageOf(services, parties) };
+}
+
+export interface Link {
+  token: string;
+  cookies: Record<string, string>;
+  ip: string | null;
 }
 
 /**
@@ -51,14 +68,14 @@ export async function receiveCallback(services: Services, input: CallbackInput):
     return settled(services, request.id);
   };
   try {
-    const { client } = await oauthClientFor(services, parties.authConfig, request.parameters);
-    const check = oauth2.checkCallback({ ...client, redirectUri: opening.redirectUri }, input.parameters);
+    const flow = await redirectFlow(services, parties, opening.redirectUri);
+    const check = await flow.check(input.parameters, () => flowSecrets(services, request, opening));
     if (check.outcome === "DENIED") return await end({ to: "DENIED" });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     return end({ to: "FAILED", failure: error.details });
   }
-  if (parties.project.verifyUrl) return askProduct(services, parties, opening, input.parameters);
+  if (parties.project.verifyUrl) return askProduct(services, parties, opening, input.parameters, input.ip);
   // The click is the consumption: a reload of this page, or a scanner's GET, takes nothing away.
   const handle = services.vault.sealHandle({ opening: opening.id, parameters: input.parameters.toString() }, CONFIRM_SECONDS);
   return { page: confirmPage(parties, handle) };
@@ -72,12 +89,17 @@ export async function submitPerson(
   const sealed = services.vault.openHandle(input.handle) as { opening: string; parameters: string } | null;
   if (!sealed?.opening) return { page: { ...refusedCallback("This page has run out."), kind: "EXPIRED" } };
   const parameters = new URLSearchParams(sealed.parameters);
-  const found = await checkOpening(services, { id: sealed.opening }, parameters, input.cookies);
+  const found = await checkOpening(services, { id: sealed.opening }, { ...input, parameters });
   if ("page" in found) return found;
   const { opening, parties } = found;
   const { request } = parties;
   const claim = claimOpening(opening);
-  if (input.confirm) await exchange(services, { parties, opening, parameters, ip: input.ip, claim });
+  const confirm: Claim = async (tx) => {
+    if (!(await claim(tx))) return false;
+    await recordStep(tx, request, "confirmed", input.ip);
+    return true;
+  };
+  if (input.confirm) await exchange(services, { parties, opening, parameters, ip: input.ip, claim: confirm });
   else if (await endRequest(services, request, { from: ["AUTHORIZING"], to: "CANCELED", ip: input.ip, claim })) {
     await forgetOpening(services, opening);
   }
@@ -89,7 +111,7 @@ type Found = { opening: Opening; parties: RequestWithParties };
 async function findOpening(services: Services, input: CallbackInput): Promise<Found | { page: PageModel }> {
   const states = input.parameters.getAll("state");
   if (states.length !== 1 || !states[0]) return { page: refusedCallback(STRANGE) };
-  const found = await checkOpening(services, { stateHash: hash(states[0]) }, input.parameters, input.cookies);
+  const found = await checkOpening(services, { stateHash: hash(states[0]) }, input);
   if ("page" in found) return found;
   // Another connector's redirect URI: an answer must not be replayed into another provider's flow.
   const expected = new URL(found.opening.redirectUri).pathname.split("/").at(-1);
@@ -99,13 +121,15 @@ async function findOpening(services: Services, input: CallbackInput): Promise<Fo
 async function checkOpening(
   services: Services,
   which: { id: string } | { stateHash: Uint8Array<ArrayBuffer> },
-  parameters: URLSearchParams,
-  cookies: Record<string, string>,
+  { parameters, cookies, ip }: Omit<CallbackInput, "connectorKey">,
 ): Promise<Found | { page: PageModel }> {
   const opening = await services.database.prisma.opening.findUnique({ where: which });
   const parties = opening && (await requestWithParties(services, opening.requestId));
   if (!opening || !parties) return { page: refusedCallback(STRANGE) };
   if (!isSameBrowser(services, opening, parameters.get("state") ?? "", cookies)) {
+    const target = { targetType: "ConnectionRequest" as const, targetId: opening.requestId };
+    const stranger = { projectId: opening.projectId, actorType: null, actorId: null, actorLabel: "another browser", ip };
+    noteDenial(services, opening.id, stranger, { ...target, details: { reason: "BROWSER_MISMATCH" } });
     return {
       page: refusedCallback(
         `${STRANGE} (BROWSER_MISMATCH: it was started in another browser, or this one does not keep cookies.)`,

@@ -17,6 +17,8 @@ export interface Caller {
   readonly connectorSlugs: readonly string[] | null;
   /** A key's narrowing to users (UUIDs); null: all. */
   readonly userIds: readonly string[] | null;
+  /** A key's narrowing to HTTP methods of the proxy and callApi; null: all. */
+  readonly methods: readonly string[] | null;
   /** A hosted link's session: this request only. */
   readonly requestId: string | null;
   /** For the audit log: the key's name, or the user's externalId. */
@@ -53,4 +55,23 @@ export function assertMay({ caller }: { readonly caller: Caller }, permission: P
 /** For what only API keys do, whatever their permissions. */
 export function assertApiKey({ caller }: { readonly caller: Caller }): void {
   if (!caller.apiKeyId) throw new ForbiddenError("A user session may not do this: call it from your back end with an API key.");
+}
+
+/** What an API key is narrowed to holds wherever a secret is about to be used. Throws ForbiddenError. */
+export function assertWithin(
+  { caller }: { readonly caller: Caller },
+  credential: { connectorSlug: string; userId: string | null },
+): void {
+  const { connectorSlugs, userIds } = caller;
+  if (connectorSlugs && !connectorSlugs.includes(credential.connectorSlug)) throw narrowed("connectors");
+  if (userIds && !userIds.includes(credential.userId ?? "")) throw narrowed("users");
+}
+
+/** The same for HTTP methods. Null: the secret itself is handed out, and with it every method. */
+export function assertMethodWithin({ caller }: { readonly caller: Caller }, method: string | null): void {
+  if (caller.methods && !caller.methods.includes(method ?? "")) throw narrowed("HTTP methods");
+}
+
+function narrowed(what: string): ForbiddenError {
+  return new ForbiddenError(`This API key is narrowed to certain ${what}, which this is not within. Use a key that reaches it.`);
 }

@@ -1,15 +1,18 @@
 import type { Tx } from "../db/database.ts";
 import type { ConnectionRequest, Prisma } from "../db/generated/client.ts";
-import { announce } from "../events/announce.ts";
+import type { Topic } from "../events/announce.ts";
 import { ConflictError, NotFoundError } from "../lib/errors.ts";
 import type { FailureDetails } from "../lib/failure.ts";
-import { decodeId } from "../lib/ids.ts";
-import { recordAudit } from "./audit.ts";
+import { decodeId, encodeId } from "../lib/ids.ts";
+import { count } from "../lib/metrics.ts";
+import { type AuditEntry, recordAudit, recordAudits } from "./audit.ts";
 import { assertMay, may } from "./caller.ts";
 import { readRequest } from "./hot-reads.ts";
 import { anyOf } from "./input.ts";
+import { goesOnByItself, isRedirect } from "./request-flow.ts";
 import type { Context, Services } from "./services.ts";
 import { type UserRef, userRefWhere } from "./user-ref.ts";
+import { announceEvents, type HistoryEvent } from "./webhook-outbox.ts";
 
 /** `enum ConnectionStatus` of the public schema. */
 export type ConnectionStatus =
@@ -128,7 +131,33 @@ export function requestLinks(
 ): { authorizationUrl: string | null; connectUrl: string | null } {
   const open = ["PENDING", "AUTHORIZING"].includes(presentRequest(row, caller.now).status);
   const own = caller.userId ? row.userId === caller.userId : may(caller, "CONNECTION_INITIATE");
-  return open && own ? linksOf(services, row.id) : { authorizationUrl: null, connectUrl: null };
+  if (!open || !own) return { authorizationUrl: null, connectUrl: null };
+  const { authorizationUrl, connectUrl } = linksOf(services, row.id);
+  return {
+    authorizationUrl: isRedirect(row) ? authorizationUrl : null,
+    connectUrl: goesOnByItself(row) ? null : connectUrl,
+  };
+}
+
+export interface DeviceAuthorization {
+  userCode: string;
+  verificationUri: string;
+  verificationUriComplete: string | null;
+  expiresAt: Date;
+}
+
+/** What the user of a device flow does elsewhere, while it can be done, for those who see the links; else null. */
+export function deviceAuthorizationOf({ caller }: Context, row: ConnectionRequest): DeviceAuthorization | null {
+  const own = caller.userId ? row.userId === caller.userId : may(caller, "CONNECTION_INITIATE");
+  const { deviceUserCode, deviceUri, deviceUriComplete, deviceExpiresAt } = row;
+  const open = presentRequest(row, caller.now).status === "AUTHORIZING";
+  if (!open || !own || !deviceUserCode || !deviceUri || !deviceExpiresAt) return null;
+  return {
+    userCode: deviceUserCode,
+    verificationUri: deviceUri,
+    verificationUriComplete: deviceUriComplete,
+    expiresAt: deviceExpiresAt,
+  };
 }
 
 export function linksOf(services: Services, requestId: string): { authorizationUrl: string; connectUrl: string } {
@@ -139,7 +168,16 @@ export function linksOf(services: Services, requestId: string): { authorizationU
 /** Fields that a transition may set beside the status. */
 export type TransitionData = Pick<
   Prisma.ConnectionRequestUncheckedUpdateManyInput,
-  "credentialId" | "expiresAt" | "retriedById"
+  | "credentialId"
+  | "expiresAt"
+  | "retriedById"
+  | "deviceUserCode"
+  | "deviceUri"
+  | "deviceUriComplete"
+  | "deviceIntervalMs"
+  | "deviceExpiresAt"
+  | "devicePollAt"
+  | "deviceLeaseUntil"
 > & { failure?: FailureDetails };
 
 /**
@@ -162,21 +200,57 @@ export async function transition(
       // What has run out can only expire: everyone has been told so already.
       ...(to !== "EXPIRED" && { expiresAt: { gt: tx.now } }),
     },
-    data: { ...data, failure, status: to, sequence: { increment: 1 }, updatedAt: tx.now },
+    // Of what has ended nobody is asked any more.
+    data: {
+      ...(isFinished(to) && { devicePollAt: null }),
+      ...data,
+      failure,
+      status: to,
+      sequence: { increment: 1 },
+      updatedAt: tx.now,
+    },
   });
   if (!row) return null;
   await recordEvent(tx, row);
   return row;
 }
 
-/** Stores the event of the row's present sequence and announces it. */
+/** Stores the event of the row's present sequence, announces it and tells the webhooks. */
 export async function recordEvent(tx: Tx, row: ConnectionRequest): Promise<void> {
   const failure = (row.failure ?? undefined) as Prisma.InputJsonValue | undefined;
   await tx.connectionEvent.create({
     data: { projectId: row.projectId, requestId: row.id, sequence: row.sequence, status: row.status, failure, at: tx.now },
     select: { sequence: true },
   });
-  await announce(tx, `request:${row.id}`, `requests:${row.projectId}:${row.id}`);
+  if (isFinished(row.status)) {
+    const outcome = row.status.toLowerCase();
+    tx.afterCommit(() => count("connections", { outcome, code: (row.failure as FailureDetails | null)?.code ?? "none" }));
+  }
+  const topics: Topic[] = [`request:${row.id}`, `requests:${row.projectId}:${row.id}`];
+  await announceEvents(tx, "connection_request", [historyEvent(row)], topics);
+}
+
+function historyEvent(row: ConnectionRequest): HistoryEvent {
+  const { projectId, id, userId, sequence } = row;
+  const failure = row.failure as FailureDetails | null;
+  return {
+    name: row.status,
+    projectId,
+    subjectId: id,
+    sequence,
+    userId,
+    data: {
+      projectId: encodeId("Project", projectId),
+      connectionRequestId: encodeId("ConnectionRequest", id),
+      sequence,
+      kind: row.kind,
+      status: row.status,
+      credentialId: row.credentialId && encodeId("Credential", row.credentialId),
+      failure: failure && { code: failure.code, retryable: failure.retryable },
+      connectorSlug: row.connectorSlug,
+      authConfigId: encodeId("AuthConfig", row.authConfigId),
+    },
+  };
 }
 
 export async function cancelConnectionRequest(
@@ -205,11 +279,16 @@ async function finishedError(tx: Tx, { projectId, id }: ConnectionRequest): Prom
 }
 
 /** With the config, user or credential that open requests hang on gone, they can lead nowhere. */
-export async function cancelOpenRequests(tx: Tx, where: Prisma.ConnectionRequestWhereInput): Promise<number> {
+export async function cancelOpenRequests(tx: Tx, ctx: Context, where: Prisma.ConnectionRequestWhereInput): Promise<number> {
   const rows = await tx.connectionRequest.findMany({
     where: { AND: [where, { status: { in: OPEN_STATUSES }, expiresAt: { gt: tx.now } }] },
     select: { projectId: true, id: true },
   });
-  for (const row of rows) await transition(tx, row, OPEN_STATUSES, "CANCELED");
+  const canceled: AuditEntry[] = [];
+  for (const row of rows) {
+    if (!(await transition(tx, row, OPEN_STATUSES, "CANCELED"))) continue;
+    canceled.push({ action: "connection_request.canceled", targetType: "ConnectionRequest", targetId: row.id });
+  }
+  await recordAudits(tx, ctx, canceled);
   return rows.length;
 }

@@ -1,4 +1,10 @@
-import { type CustomConnectorInput, customConnector, issuerToDiscover, type OAuth2SchemeInput } from "../catalogue/custom.ts";
+import {
+  type ConnectorSchemeInput,
+  type CustomConnectorInput,
+  customConnector,
+  issuerToDiscover,
+  verificationInput,
+} from "../catalogue/custom.ts";
 import type { ConnectorDefinition, DiscoveredEndpoints } from "../catalogue/types.ts";
 import type { Prisma, Tx } from "../db/database.ts";
 import type { AuthConfig, CustomConnector } from "../db/generated/client.ts";
@@ -6,7 +12,7 @@ import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError, Provid
 import { Failure } from "../lib/failure.ts";
 import { decodeId, newId } from "../lib/ids.ts";
 import { oauth2 } from "../schemes/index.ts";
-import { recordAudit } from "./audit.ts";
+import { actorOf, recordAudit } from "./audit.ts";
 import { removeAuthConfig } from "./auth-config-delete.ts";
 import { assertMay, may } from "./caller.ts";
 import { receivingOrigins } from "./connector-origins.ts";
@@ -17,18 +23,10 @@ import { withIdempotency } from "./idempotency.ts";
 import { assertUnused, inUse } from "./impact.ts";
 import { sameJson } from "./input.ts";
 import { destroyRetained } from "./retained-client.ts";
+import { DELETION } from "./retire-credentials.ts";
 import type { Context } from "./services.ts";
 
-export interface ConnectorSchemeInput {
-  oauth2?: OAuth2SchemeInput | null;
-  apiKey?: object | null;
-  bearerToken?: object | null;
-  basic?: object | null;
-  none?: object | null;
-}
-
 export interface CreateConnectorInput extends CustomConnectorInput {
-  scheme: ConnectorSchemeInput;
   idempotencyKey?: string | null;
 }
 
@@ -110,6 +108,7 @@ export async function updateConnector(ctx: Context, input: UpdateConnectorInput)
     });
     if (count === 0)
       throw new ConflictError("CONFLICT", "This connector was changed at the same moment. Read it again and repeat your change.");
+    await assertSameScheme(tx, row, before, after);
     const invalidated = moved ? await cutOff(ctx, tx, row) : 0;
     const changed = Object.keys(input).filter((key) => key !== "id" && key !== "confirm");
     const details = { slug: before.slug, changed, invalidatedCredentials: invalidated };
@@ -126,30 +125,30 @@ export async function deleteConnector(
   assertMay(ctx, "CONNECTOR_DELETE");
   const row = await findOwn(ctx, input.id);
   if (!input.confirm) await assertNoConfigs(ctx, row);
-  const { projectId } = ctx.caller;
-  await ctx.services.database.transact(async (tx) => {
-    const slug = deletedSlug(row.id);
-    const { count } = await tx.customConnector.updateMany({
-      where: { id: row.id, deletedAt: null },
-      data: { slug, deletedAt: tx.now, updatedAt: tx.now },
-    });
-    if (count === 0) throw notFound();
-    for (const config of await configsOf(tx, row)) await removeAuthConfig(ctx, tx, config);
-    const deleted = { deletedAt: tx.now, updatedAt: tx.now, hasClientSecret: false, presetFields: [] };
-    await tx.authConfig.updateMany({ where: { projectId, connectorSlug: row.slug, deletedAt: null }, data: deleted });
-    // History keeps its connector; whoever takes the slug next does not get it.
-    const where = { projectId, connectorSlug: row.slug };
-    for (const rename of [tx.authConfig, tx.credential, tx.connectionRequest, tx.opening] as unknown as Renames[]) {
-      await rename.updateMany({ where, data: { connectorSlug: slug } });
-    }
-    await recordAudit(tx, ctx, {
-      action: "connector.deleted",
-      targetType: "Connector",
-      targetId: row.id,
-      details: { slug: row.slug },
-    });
-  });
+  await ctx.services.database.transact((tx) => remove(ctx, tx, row), DELETION);
   return { deletedId: input.id };
+}
+
+async function remove(ctx: Context, tx: Tx, row: CustomConnector): Promise<void> {
+  const { projectId } = row;
+  const deleted = { deletedAt: tx.now, updatedAt: tx.now };
+  const { count } = await tx.customConnector.updateMany({ where: { id: row.id, deletedAt: null }, data: deleted });
+  if (count === 0) throw notFound();
+  for (const config of await configsOf(tx, row)) await removeAuthConfig(ctx, tx, config);
+  await tx.authConfig.updateMany({ where: { projectId, connectorSlug: row.slug, deletedAt: null }, data: deleted });
+  // History keeps its connector; whoever takes the slug next does not get it. Its credentials were ended by what it says before that.
+  const slug = deletedSlug(row.id);
+  await tx.customConnector.update({ where: { id: row.id }, data: { slug }, select: { id: true } });
+  const where = { projectId, connectorSlug: row.slug };
+  for (const rename of [tx.authConfig, tx.credential, tx.connectionRequest, tx.opening] as unknown as Renames[]) {
+    await rename.updateMany({ where, data: { connectorSlug: slug } });
+  }
+  await recordAudit(tx, ctx, {
+    action: "connector.deleted",
+    targetType: "Connector",
+    targetId: row.id,
+    details: { slug: row.slug },
+  });
 }
 
 /** The one method that the four tables with a `connectorSlug` are used by here. */
@@ -166,27 +165,41 @@ async function assertNoConfigs(ctx: Context, row: CustomConnector): Promise<void
   throw inUse(`Deleting this connector deletes its auth configs (${configs}) and revokes what they connected.`, impact);
 }
 
+/** What an auth config holds, and what its credentials do, is of one scheme. How that is applied may change: at once, for all of them. */
+async function assertSameScheme(tx: Tx, row: CustomConnector, before: ConnectorDefinition, after: ConnectorDefinition) {
+  const [was, is] = [before.schemes[0], after.schemes[0]];
+  if (was?.key === is?.key) return;
+  const [config] = await configsOf(tx, row);
+  if (!config) return;
+  throw new ConflictError(
+    "CONFLICT",
+    `The auth config “${config.name}” was made for “${was?.name}”. Delete this connector's auth configs first, or make another connector.`,
+  );
+}
+
 /** Live grants become INVALID; the secrets that would have gone elsewhere are destroyed, and the configs say that they want new ones. */
 async function cutOff(ctx: Context, tx: Tx, row: CustomConnector): Promise<number> {
   const configs = await configsOf(tx, row);
-  await failFlows(tx, { projectId: row.projectId, authConfigId: { in: configs.map(({ id }) => id) } });
+  await failFlows(tx, actorOf(ctx.caller), { in: configs.map(({ id }) => id) });
   for (const config of configs) {
     await destroyRetained(ctx.services, tx, config);
     await ctx.services.vault.destroy(tx, { projectId: row.projectId, table: "AuthConfig", id: config.id });
-    const had = config.hasClientSecret || config.presetFields.length > 0;
-    const errorReason =
-      "The connector's address was changed. Enter the client secret (and preset fields) again with updateAuthConfig.";
+    const lost = [
+      ...(config.hasClientSecret ? ["client secret"] : []),
+      ...(config.presetFields.length > 0 ? ["preset fields"] : []),
+    ];
+    const errorReason = `The connector's address was changed. Enter the ${lost.join(" and the ")} again with updateAuthConfig.`;
     await tx.authConfig.update({
       where: { id: config.id },
       data: {
         version: { increment: 1 },
         updatedAt: tx.now,
-        ...(had && { hasClientSecret: false, clientSecretExpiresAt: null, presetFields: [], errorReason }),
+        ...(lost.length > 0 && { hasClientSecret: false, clientSecretExpiresAt: null, presetFields: [], errorReason }),
       },
       select: { id: true },
     });
   }
-  return invalidateCredentials(tx, row.projectId, { connectorSlug: row.slug }, CONFIG_CHANGED);
+  return invalidateCredentials(tx, actorOf(ctx.caller), { connectorSlug: row.slug }, CONFIG_CHANGED);
 }
 
 function configsOf(tx: Tx, row: CustomConnector): Promise<AuthConfig[]> {
@@ -237,9 +250,8 @@ async function redefine(
   input: UpdateConnectorInput,
 ): Promise<ConnectorDefinition> {
   const pick = <T>(given: T | undefined, present: T) => (given === undefined ? present : given);
-  const [scheme] = before.schemes;
-  const kept = { authorizationUrl: scheme?.authorizationUrl, tokenUrl: scheme?.tokenUrl };
   const baseUrl = pick(input.baseUrl, before.api?.baseUrl ?? null);
+  const present = before.api?.verification;
   const merged: CustomConnectorInput = {
     slug: before.slug,
     name: input.name ?? name,
@@ -247,8 +259,9 @@ async function redefine(
     logoUrl: pick(input.logoUrl, before.logoUrl ?? null),
     baseUrl,
     docsUrl: pick(input.docsUrl, before.docsUrl),
-    scheme: input.scheme ?? { oauth2: kept },
-    verification: pick(input.verification, baseUrl ? (before.api?.verification ?? null) : null),
+    // Of no more use than that everything else is checked: the present scheme is put back below.
+    scheme: input.scheme ?? { none: {} },
+    verification: pick(input.verification, present && baseUrl ? verificationInput(present) : null),
   };
   if (input.scheme) return define(ctx, merged);
   return { ...customConnector(merged, { allowHttp: ctx.services.allowHttp }), schemes: before.schemes };

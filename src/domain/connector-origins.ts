@@ -1,3 +1,4 @@
+import { endpointsOf, revocationUrlOf } from "../catalogue/templates.ts";
 import type { ConnectorDefinition } from "../catalogue/types.ts";
 
 /**
@@ -5,17 +6,12 @@ import type { ConnectorDefinition } from "../catalogue/types.ts";
  * pushed and device authorization), and the API side (user info and API). A place of one kind is not one of the other.
  */
 export function receivingOrigins(definition: Pick<ConnectorDefinition, "schemes" | "api">): ReadonlySet<string> {
-  const tokenUrls = definition.schemes.flatMap((scheme) => [
-    scheme.tokenUrl,
-    scheme.refreshUrl,
-    scheme.revocationUrl,
-    scheme.revocation?.url,
-    scheme.pushedAuthorizationUrl,
-    scheme.deviceAuthorizationUrl,
-    // Who holds these keys says whose account it is.
-    scheme.jwksUri,
-  ]);
-  const apiUrls = [...definition.schemes.map((scheme) => scheme.userinfoUrl), definition.api?.baseUrl];
+  // Who holds the keys of `jwksUri` says whose account it is; the page where people sign in receives nothing of ours.
+  const tokenUrls = definition.schemes.flatMap((scheme) => {
+    const { authorizationUrl: _page, userinfoUrl: _api, ...endpoints } = endpointsOf(scheme);
+    return [...Object.values(endpoints), revocationUrlOf(scheme)];
+  });
+  const apiUrls = [...definition.schemes.map((scheme) => endpointsOf(scheme).userinfoUrl), definition.api?.baseUrl];
   return new Set([...origins("token", tokenUrls), ...origins("api", apiUrls)]);
 }
 

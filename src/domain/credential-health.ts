@@ -1,6 +1,9 @@
 import type { Prisma, Tx } from "../db/database.ts";
+import { type AuditActor, type AuditEntry, moorline, recordAuditAs, recordAuditsAs } from "./audit.ts";
 import { transition } from "./connection-request.ts";
+import { credentialStatus, RAN_OUT } from "./credential.ts";
 import { recordCredentialEvent } from "./credential-event.ts";
+import type { Services } from "./services.ts";
 
 /** What a credential says whose grant a change of its config has cut off (FailureCode CONFIG_CHANGED). */
 export const CONFIG_CHANGED =
@@ -9,30 +12,61 @@ export const CONFIG_CHANGED =
 /** Live credentials become INVALID, with the reason, in their history and announced. Their tokens stay sealed and go nowhere. */
 export async function invalidateCredentials(
   tx: Tx,
-  projectId: string,
+  by: AuditActor,
   where: Prisma.CredentialWhereInput,
   reason: string,
 ): Promise<number> {
+  const { projectId } = by;
+  // One that is INVALID already keeps its reason, but for the one that says that its secrets must not leave at all.
+  const known: Prisma.CredentialWhereInput =
+    reason === CONFIG_CHANGED ? { health: "INVALID", healthReason: reason } : { health: "INVALID" };
   const rows = await tx.credential.findMany({
-    where: { AND: [{ projectId, deletedAt: null, health: { notIn: ["REVOKED", "INVALID"] } }, where] },
-    select: { id: true, projectId: true, health: true },
+    where: { AND: [{ projectId, deletedAt: null, health: { not: "REVOKED" } }, { NOT: known }, where] },
   });
-  for (const row of rows) {
-    await tx.credential.update({
-      where: { id: row.id },
+  const ids: string[] = [];
+  for (const before of rows) {
+    const [row] = await tx.credential.updateManyAndReturn({
+      // Somebody may have ended it since it was read, which is final.
+      where: { projectId, id: before.id, deletedAt: null, health: { not: "REVOKED" } },
       data: { health: "INVALID", healthReason: reason, version: { increment: 1 }, updatedAt: tx.now },
-      select: { id: true },
     });
-    const event = { kind: "STATUS_CHANGED" as const, status: "INVALID", message: reason };
-    await recordCredentialEvent(tx, row, event, { kind: "UPDATED", statusBefore: row.health });
+    if (!row) continue;
+    const event = { kind: "STATUS_CHANGED" as const, status: credentialStatus(row, tx.now), message: reason };
+    await recordCredentialEvent(tx, row, event, { kind: "UPDATED", statusBefore: credentialStatus(before, tx.now) });
+    ids.push(row.id);
   }
-  return rows.length;
+  const entry = { action: "credential.invalidated", targetType: "Credential" as const, details: { reason } };
+  await recordAuditsAs(
+    tx,
+    by,
+    ids.map((targetId) => ({ ...entry, targetId })),
+  );
+  return ids.length;
+}
+
+/**
+ * Writes down that an access token ran out and can't be renewed, which everybody who reads the credential has been told since that moment:
+ * once, in its history, announced, to the webhooks. One that is switched off says so still.
+ */
+export function expireCredential(services: Services, { projectId, id }: { projectId: string; id: string }): Promise<void> {
+  return services.database.transact(async (tx) => {
+    const [row] = await tx.credential.updateManyAndReturn({
+      where: { projectId, id, health: "ACTIVE", canRefresh: false, accessTokenExpiresAt: { lte: tx.now }, deletedAt: null },
+      data: { health: "EXPIRED", version: { increment: 1 }, updatedAt: tx.now },
+    });
+    if (!row) return;
+    const status = credentialStatus(row, tx.now);
+    const statusBefore = row.enabled ? "ACTIVE" : "DISABLED";
+    const event = { kind: "STATUS_CHANGED" as const, status, message: RAN_OUT };
+    await recordCredentialEvent(tx, row, event, { kind: "UPDATED", statusBefore });
+    await recordAuditAs(tx, moorline(projectId), { action: "credential.expired", targetType: "Credential", targetId: id });
+  });
 }
 
 /** A user who is at the provider right now went there for a client or an address that is no more: the code must not be taken to another. */
-export async function failFlows(tx: Tx, where: { projectId: string; authConfigId: string | { in: string[] } }): Promise<void> {
+export async function failFlows(tx: Tx, by: AuditActor, authConfigId: string | { in: string[] }): Promise<void> {
   const rows = await tx.connectionRequest.findMany({
-    where: { ...where, status: { in: ["AUTHORIZING", "VERIFYING"] }, expiresAt: { gt: tx.now } },
+    where: { projectId: by.projectId, authConfigId, status: { in: ["AUTHORIZING", "VERIFYING"] }, expiresAt: { gt: tx.now } },
     select: { projectId: true, id: true },
   });
   const failure = {
@@ -41,5 +75,17 @@ export async function failFlows(tx: Tx, where: { projectId: string; authConfigId
     remedy: "Start again.",
     retryable: true,
   };
-  for (const row of rows) await transition(tx, row, ["AUTHORIZING", "VERIFYING"], "FAILED", { failure });
+  const failed: AuditEntry[] = [];
+  for (const { projectId, id } of rows) {
+    if (!(await transition(tx, { projectId, id }, ["AUTHORIZING", "VERIFYING"], "FAILED", { failure }))) continue;
+    const details = { code: failure.code };
+    failed.push({
+      action: "connection_request.failed",
+      outcome: "FAILED",
+      targetType: "ConnectionRequest",
+      targetId: id,
+      details,
+    });
+  }
+  await recordAuditsAs(tx, by, failed);
 }

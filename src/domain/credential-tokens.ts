@@ -1,24 +1,26 @@
 import type { Tx } from "../db/database.ts";
 import type { AuthConfig, ConnectionRequest, Credential, Prisma } from "../db/generated/client.ts";
 import { Secret } from "../lib/secret.ts";
-import { oauth2 } from "../schemes/index.ts";
-import type { ProviderIdentity, TokenSet } from "../schemes/oauth2/types.ts";
+import type { TokenSet } from "../schemes/oauth2/types.ts";
+import { credentialStatus } from "./credential.ts";
 import { type CredentialEventKind, recordCredentialEvent } from "./credential-event.ts";
-import type { OAuthParty } from "./oauth-client.ts";
+import type { GrantOrigins } from "./grant-origins.ts";
+import type { ObtainedTokens } from "./obtain-tokens.ts";
+import { refreshAheadAt } from "./refresh-schedule.ts";
 import type { Services } from "./services.ts";
 
 /** What is sealed of a grant: one blob, so that an access token never stands beside another grant's refresh token. */
 export interface StoredTokens {
   accessToken: string;
   refreshToken: string | null;
+  /** OAuth 1.0a (RFC 5849): what a call is signed with beside the client's secret. */
+  tokenSecret?: string | null;
 }
 
 export interface NewGrant {
   request: ConnectionRequest;
   authConfig: AuthConfig;
-  party: OAuthParty;
-  tokens: TokenSet;
-  account: ProviderIdentity | null;
+  obtained: ObtainedTokens;
 }
 
 export function tokensAddress(credential: { projectId: string; id: string; userId: string | null }, generation: number) {
@@ -53,7 +55,8 @@ export async function storeNewGrant(tx: Tx, services: Services, id: string, gran
       credentialId: id,
       projectId: request.projectId,
       generation: 1,
-      ...originsOf(grant.party, grant.tokens),
+      ...grantOf(grant.obtained),
+      ...renewalOf(tx, fieldsOf(tx, grant)),
       updatedAt: tx.now,
     },
   });
@@ -62,7 +65,7 @@ export async function storeNewGrant(tx: Tx, services: Services, id: string, gran
     services,
     { projectId: request.projectId, id, userId: request.userId },
     1,
-    storedTokens(grant.tokens, null),
+    storedTokens(grant.obtained.tokens, null),
   );
   return recordCredentialEvent(tx, { projectId: request.projectId, id }, event("CONNECTED", grant), {
     kind: "CREATED",
@@ -78,11 +81,12 @@ export async function updateGrant(tx: Tx, services: Services, before: Credential
       generation: { increment: 1 },
       leaseOwner: null,
       leaseUntil: null,
-      ...originsOf(grant.party, grant.tokens),
+      ...grantOf(grant.obtained),
+      ...renewalOf(tx, fieldsOf(tx, grant)),
       updatedAt: tx.now,
     },
   });
-  await tx.credential.update({
+  const row = await tx.credential.update({
     where: { id: before.id },
     data: {
       authConfigId: grant.authConfig.id,
@@ -90,10 +94,11 @@ export async function updateGrant(tx: Tx, services: Services, before: Credential
       ...fieldsOf(tx, grant),
       version: { increment: 1 },
     },
-    select: { id: true },
   });
-  await sealTokens(tx, services, before, generation, storedTokens(grant.tokens, null));
-  return recordCredentialEvent(tx, before, event("REAUTHORIZED", grant), { kind: "UPDATED", statusBefore: before.health });
+  await sealTokens(tx, services, before, generation, storedTokens(grant.obtained.tokens, null));
+  // One that is switched off stays so, whatever its tokens.
+  const told = { ...event("REAUTHORIZED", grant), status: credentialStatus(row, tx.now) };
+  return recordCredentialEvent(tx, row, told, { kind: "UPDATED", statusBefore: credentialStatus(before, tx.now) });
 }
 
 export async function sealTokens(
@@ -111,6 +116,7 @@ export function storedTokens(tokens: TokenSet, before: StoredTokens | null): Sto
   return {
     accessToken: tokens.accessToken.reveal(),
     refreshToken: tokens.refreshToken?.reveal() ?? before?.refreshToken ?? null,
+    ...(tokens.tokenSecret && { tokenSecret: tokens.tokenSecret.reveal() }),
   };
 }
 
@@ -118,7 +124,13 @@ export function expiryOf(tx: Tx, tokens: TokenSet): Date | null {
   return tokens.expiresInSeconds === null ? null : new Date(tx.now.getTime() + tokens.expiresInSeconds * 1000);
 }
 
-function fieldsOf(tx: Tx, { request, tokens, account }: NewGrant) {
+/** What a grant is given with every new set of tokens: when they are to be renewed, and a clean record. */
+export function renewalOf(tx: Tx, tokens: Pick<Credential, "accessTokenExpiresAt" | "canRefresh">) {
+  return { refreshAt: refreshAheadAt(tx.now, tokens.accessTokenExpiresAt, tokens.canRefresh), failures: 0, notBefore: null };
+}
+
+function fieldsOf(tx: Tx, { request, obtained }: NewGrant) {
+  const { tokens, account, canRefresh } = obtained;
   return {
     health: "ACTIVE",
     healthReason: null,
@@ -127,7 +139,7 @@ function fieldsOf(tx: Tx, { request, tokens, account }: NewGrant) {
     parameters: { ...(request.parameters as Prisma.InputJsonObject), ...tokens.discovered },
     tokenType: tokens.tokenType,
     accessTokenExpiresAt: expiryOf(tx, tokens),
-    canRefresh: tokens.refreshToken !== null,
+    canRefresh,
     ...(account && {
       accountId: account.id,
       accountName: account.name,
@@ -138,14 +150,11 @@ function fieldsOf(tx: Tx, { request, tokens, account }: NewGrant) {
   };
 }
 
-/** A grant remembers where its tokens may go: a config that later names another origin does not get them sent there. */
-function originsOf({ client, api }: OAuthParty, tokens: TokenSet) {
-  const values = { ...client.values, ...tokens.discovered };
-  const origins = oauth2.originsOf({ ...client, values }, api);
-  return { clientId: client.clientId, tokenOrigin: origins.token, apiOrigin: origins.api };
+function grantOf({ clientId, tokenOrigin, apiOrigin, revocationOrigin }: ObtainedTokens): GrantOrigins {
+  return { clientId, tokenOrigin, apiOrigin, revocationOrigin };
 }
 
-function event(kind: CredentialEventKind, { account, tokens, request }: NewGrant) {
+function event(kind: CredentialEventKind, { obtained: { account, tokens }, request }: NewGrant) {
   const missing = request.requestedScopes.filter((scope) => !tokens.grantedScopes.includes(scope));
   const who = account?.name ?? account?.email ?? account?.id;
   const verb = kind === "CONNECTED" ? "Connected" : "Authorized again";

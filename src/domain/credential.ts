@@ -1,14 +1,12 @@
-import { z } from "zod";
-import type { Tx } from "../db/database.ts";
 import type { Credential, Prisma } from "../db/generated/client.ts";
-import { ConflictError, CredentialNotUsableError, type ImpactSummary, InvalidInputError, NotFoundError } from "../lib/errors.ts";
+import { ConflictError, CredentialNotUsableError, type ImpactSummary, NotFoundError } from "../lib/errors.ts";
 import { decodeId } from "../lib/ids.ts";
 import { recordAudit } from "./audit.ts";
 import { assertMay } from "./caller.ts";
-import { cancelOpenRequests, OPEN_STATUSES } from "./connection-request.ts";
+import { OPEN_STATUSES } from "./connection-request.ts";
 import { recordCredentialEvent } from "./credential-event.ts";
 import { readCredential } from "./hot-reads.ts";
-import { anyOf, line, parseInput, searchText } from "./input.ts";
+import { anyOf, searchText } from "./input.ts";
 import type { Context } from "./services.ts";
 import { type UserRef, userRefWhere } from "./user-ref.ts";
 
@@ -27,13 +25,19 @@ export function credentialStatus(row: Health, now: Date): CredentialStatus {
 
 export function credentialStatusReason(row: Health & Pick<Credential, "healthReason">, now: Date): string | null {
   const status = credentialStatus(row, now);
-  if (status === "ACTIVE") return null;
+  // ACTIVE with a reason: its tokens could not be renewed lately, which may go well the next time.
+  if (status === "ACTIVE")
+    return row.healthReason && `${hasRunOut(row, now) ? "It can't be used right now. " : ""}${row.healthReason}`;
   if (status === "DISABLED") return "It was switched off. Switch it on with setCredentialEnabled.";
   if (row.healthReason) return row.healthReason;
-  return status === "EXPIRED"
-    ? "The access token has run out and the provider gave no refresh token. The user must connect again."
-    : null;
+  return status === "EXPIRED" ? RAN_OUT : null;
 }
+
+function hasRunOut({ accessTokenExpiresAt }: Health, now: Date): boolean {
+  return accessTokenExpiresAt !== null && accessTokenExpiresAt <= now;
+}
+
+export const RAN_OUT = "The access token has run out and the provider gave no refresh token. The user must connect again.";
 
 /** Rows of one status, as {@link credentialStatus} decides it. */
 function whereStatus(status: CredentialStatus, now: Date): Prisma.CredentialWhereInput {
@@ -139,56 +143,6 @@ export function assertUsable(row: Credential, now: Date): void {
   throw new CredentialNotUsableError(`This credential is ${status}. ${credentialStatusReason(row, now) ?? ""}`.trim(), row);
 }
 
-const updateSchema = z.object({
-  id: z.string(),
-  version: z.int().nullish(),
-  label: line("The label", 200).nullish(),
-  fields: z.unknown().optional(),
-  test: z.boolean().nullish(),
-});
-
-export async function updateCredential(
-  ctx: Context,
-  raw: { id: string; version?: number | null; label?: string | null; fields?: unknown; test?: boolean | null },
-) {
-  assertMay(ctx, "CREDENTIAL_CREATE");
-  const input = parseInput(updateSchema, raw);
-  const before = await getCredential(ctx, input.id);
-  if (input.fields != null && Object.keys(input.fields as object).length > 0) {
-    throw InvalidInputError.at(
-      ["fields"],
-      "NOT_ALLOWED",
-      "An OAuth credential has no fields to change. Use reauthorizeCredential.",
-    );
-  }
-  const credential = await ctx.services.database.transact(async (tx) => {
-    const { count } = await tx.credential.updateMany({
-      where: {
-        id: before.id,
-        projectId: before.projectId,
-        deletedAt: null,
-        ...(input.version != null && { version: input.version }),
-      },
-      data: { ...(input.label !== undefined && { label: input.label }), version: { increment: 1 }, updatedAt: tx.now },
-    });
-    if (count !== 1)
-      throw new ConflictError("STALE_VERSION", "The credential was changed in the meantime. Read it again and repeat.");
-    await recordAudit(tx, ctx, {
-      action: "credential.updated",
-      targetType: "Credential",
-      targetId: before.id,
-      details: { fields: ["label"] },
-    });
-    return recordCredentialEvent(
-      tx,
-      before,
-      { kind: "UPDATED", status: credentialStatus(before, tx.now), message: "The label was changed." },
-      { kind: "UPDATED", statusBefore: credentialStatus(before, tx.now) },
-    );
-  });
-  return { credential };
-}
-
 /** A switch over the stored health: on enabling, the credential shows what is true. */
 export async function setCredentialEnabled(ctx: Context, input: { id: string; enabled: boolean }) {
   assertMay(ctx, "CREDENTIAL_CREATE");
@@ -196,10 +150,12 @@ export async function setCredentialEnabled(ctx: Context, input: { id: string; en
   if (before.health === "REVOKED") throw new ConflictError("CONFLICT", "This credential was revoked, which is final.");
   if (before.enabled === input.enabled) return { credential: before };
   const credential = await ctx.services.database.transact(async (tx) => {
-    const row = await tx.credential.update({
-      where: { id: before.id, projectId: before.projectId },
+    const [row] = await tx.credential.updateManyAndReturn({
+      // Of two callers one switches it, and of one that was ended meanwhile there is nothing to switch.
+      where: { id: before.id, projectId: before.projectId, deletedAt: null, health: { not: "REVOKED" }, enabled: !input.enabled },
       data: { enabled: input.enabled, version: { increment: 1 }, updatedAt: tx.now },
     });
+    if (!row) return tx.credential.findUniqueOrThrow({ where: { id: before.id, projectId: before.projectId } });
     await recordAudit(tx, ctx, {
       action: input.enabled ? "credential.enabled" : "credential.disabled",
       targetType: "Credential",
@@ -226,6 +182,7 @@ export async function credentialImpact(ctx: Context, where: Prisma.CredentialWhe
   });
   return {
     projectId: ctx.caller.projectId,
+    credentialCount: await prisma.credential.count({ where: touched }),
     activeCredentialCount: await prisma.credential.count({ where: active }),
     userCount: users.length,
     pendingRequestCount: await prisma.connectionRequest.count({
@@ -241,25 +198,7 @@ export async function credentialImpact(ctx: Context, where: Prisma.CredentialWhe
 }
 
 /** The same narrowing, said of requests: both tables have these columns. */
-function requestsOf(where: Prisma.CredentialWhereInput): Prisma.ConnectionRequestWhereInput {
+export function requestsOf(where: Prisma.CredentialWhereInput): Prisma.ConnectionRequestWhereInput {
   const { userId, authConfigId, connectorSlug } = where as Prisma.ConnectionRequestWhereInput;
   return { userId, authConfigId, connectorSlug };
-}
-
-/** Hides credentials at once with everything that hangs on them: open requests end, sealed tokens are destroyed. */
-export async function retireCredentials(tx: Tx, ctx: Context, where: Prisma.CredentialWhereInput): Promise<number> {
-  const rows = await tx.credential.findMany({ where: { AND: [{ projectId: ctx.caller.projectId, deletedAt: null }, where] } });
-  await cancelOpenRequests(tx, { projectId: ctx.caller.projectId, ...requestsOf(where) });
-  for (const row of rows) {
-    await ctx.services.vault.destroy(tx, { projectId: row.projectId, table: "Credential", id: row.id });
-    await tx.credential.update({
-      where: { id: row.id },
-      data: { deletedAt: tx.now, health: "REVOKED", healthReason: "It was deleted.", canRefresh: false, updatedAt: tx.now },
-      select: { id: true },
-    });
-    const change = { kind: "DELETED" as const, statusBefore: credentialStatus(row, tx.now) };
-    await recordCredentialEvent(tx, row, { kind: "REVOKED", status: "REVOKED", message: "Deleted." }, change);
-    await recordAudit(tx, ctx, { action: "credential.deleted", targetType: "Credential", targetId: row.id });
-  }
-  return rows.length;
 }

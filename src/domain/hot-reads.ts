@@ -59,7 +59,7 @@ const oneRequest: Text = (visible, next) =>
 export async function readRequest(ctx: Context, id: string): Promise<ConnectionRequest | null> {
   const [row] = await query<{ request: ConnectionRequest }>(ctx, "request", oneRequest, [id], REQUESTS_VISIBLE_TO);
   if (!row) return null;
-  withDates(row.request, "createdAt", "updatedAt", "expiresAt");
+  withDates(row.request, "createdAt", "updatedAt", "expiresAt", "deviceExpiresAt", "devicePollAt", "deviceLeaseUntil");
   return withLists(row.request, "requestedScopes");
 }
 
@@ -118,7 +118,8 @@ interface Listed {
   ownConnector: string | null;
 }
 
-function authConfigFromJson(row: AuthConfig): AuthConfig {
+/** The same of an auth config. */
+export function authConfigFromJson(row: AuthConfig): AuthConfig {
   withDates(row, "clientSecretExpiresAt", "lastUsedAt", "createdAt", "updatedAt", "deletedAt");
   return withLists(row, "scopes", "flows", "presetFields");
 }

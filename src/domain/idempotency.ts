@@ -34,6 +34,34 @@ export async function withIdempotency<Row extends { id: string }>(
     return { row, repeated: false };
   }
   const known = await tx.idempotencyRecord.findUniqueOrThrow({ where: uniqueOf(record) });
+  return { row: await sameResult(known, record, find), repeated: true };
+}
+
+/**
+ * For what calls a third party before its transaction: a repeat need not call again. Null where it is none, as far as can be told by now;
+ * `withIdempotency` decides. Throws ConflictError as that does.
+ */
+export async function findRepeat<Row>(
+  ctx: Context,
+  mutation: string,
+  input: { idempotencyKey?: string | null },
+  find: (id: string) => Promise<Row | null>,
+): Promise<Row | null> {
+  if (!input.idempotencyKey) return null;
+  const record = identify(ctx, mutation, input.idempotencyKey, input);
+  const { database } = ctx.services;
+  const known = await database.prisma.idempotencyRecord.findUnique({ where: uniqueOf(record) });
+  if (!known || known.createdAt.getTime() <= (await database.now()).getTime() - DAY_MS) return null;
+  return sameResult(known, record, find);
+}
+
+const DAY_MS = 86_400_000;
+
+async function sameResult<Row>(
+  known: { inputHash: Uint8Array; resultId: string },
+  record: RecordKey,
+  find: (id: string) => Promise<Row | null>,
+): Promise<Row> {
   if (!Buffer.from(known.inputHash).equals(record.inputHash)) {
     throw new ConflictError(
       "IDEMPOTENCY_MISMATCH",
@@ -41,12 +69,11 @@ export async function withIdempotency<Row extends { id: string }>(
     );
   }
   const row = await find(known.resultId);
-  if (!row)
-    throw new ConflictError(
-      "CONFLICT",
-      "What this idempotency key created has been deleted since. Use a new key to create another.",
-    );
-  return { row, repeated: true };
+  if (row) return row;
+  throw new ConflictError(
+    "CONFLICT",
+    "What this idempotency key created has been deleted since. Use a new key to create another.",
+  );
 }
 
 interface RecordKey {

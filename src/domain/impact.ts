@@ -19,11 +19,12 @@ export async function assertUnused(
 }
 
 export function isTouched(impact: ImpactSummary): boolean {
-  return impact.activeCredentialCount + impact.userCount + impact.pendingRequestCount > 0;
+  return impact.credentialCount + impact.pendingRequestCount > 0;
 }
 
 export function inUse(message: string, impact: ImpactSummary): InUseError {
   const users = impact.userCount === 1 ? "1 user" : `${impact.userCount} users`;
-  const counted = `Active credentials: ${impact.activeCredentialCount}, of ${users}; requests under way: ${impact.pendingRequestCount}.`;
+  const credentials = `Credentials: ${impact.credentialCount} of ${users}, active ones: ${impact.activeCredentialCount}`;
+  const counted = `${credentials}; requests under way: ${impact.pendingRequestCount}.`;
   return new InUseError(`${message} ${counted} Repeat with confirm: true to go on.`, impact);
 }

@@ -13,7 +13,9 @@ import { getConnector } from "./connector-view.ts";
 import { findCredential } from "./credential.ts";
 import { withIdempotency } from "./idempotency.ts";
 import { idempotencyKeyField, jsonObject, line, localeField, parseInput } from "./input.ts";
+import { flowOf, formFlow, isTyped } from "./request-flow.ts";
 import type { Context } from "./services.ts";
+import { dueAt, start } from "./unattended.ts";
 import { findUser, type UserRef } from "./user-ref.ts";
 
 export interface InitiateConnectionInput extends RequestOptions {
@@ -133,7 +135,10 @@ export async function reauthorizeCredential(
 }
 
 /** Whose account it will be: a session's own user, or whom the back end names; null: the project's own. */
-async function ownerOf(ctx: Context, input: { user?: UserRef | null; projectOwned?: boolean | null }): Promise<string | null> {
+export async function ownerOf(
+  ctx: Context,
+  input: { user?: UserRef | null; projectOwned?: boolean | null },
+): Promise<string | null> {
   const { caller, services } = ctx;
   if (caller.userId) {
     if (input.user || input.projectOwned) {
@@ -172,14 +177,7 @@ async function prepare(ctx: Context, authConfig: AuthConfig, input: RequestOptio
       "This origin is not registered. Add it to the project's allowedOrigins.",
     );
   }
-  const flow = input.flow ?? "AUTHORIZATION_CODE";
-  if (flow !== "AUTHORIZATION_CODE" || !authConfig.flows.includes(flow)) {
-    throw InvalidInputError.at(
-      ["flow"],
-      "NOT_ALLOWED",
-      `The auth config does not allow this flow. Allowed: ${authConfig.flows.join(", ")}.`,
-    );
-  }
+  const flow = isTyped(authConfig) ? formFlow(authConfig, input) : flowOf(authConfig, input);
   return {
     authConfigId: authConfig.id,
     connectorSlug: authConfig.connectorSlug,
@@ -214,13 +212,13 @@ type NewRequest = Omit<Prisma.ConnectionRequestUncheckedCreateInput, "id" | "pro
 
 async function store(ctx: Context, mutation: string, input: RequestOptions, { lifeSeconds, ...data }: NewRequest) {
   const { projectId } = ctx.caller;
-  return ctx.services.database.transact(async (tx) => {
+  const { row, repeated } = await ctx.services.database.transact(async (tx) => {
     const find = (id: string) => tx.connectionRequest.findFirst({ where: { projectId, id } });
-    const create = () =>
-      insert(tx, ctx, { ...data, id: newId(), projectId, expiresAt: new Date(tx.now.getTime() + lifeSeconds * 1000) });
-    const { row } = await withIdempotency(ctx, tx, mutation, input, find, create);
-    return { connectionRequest: row };
+    const expiresAt = new Date(tx.now.getTime() + lifeSeconds * 1000);
+    const create = async () => insert(tx, ctx, { ...data, ...(await dueAt(tx, data)), id: newId(), projectId, expiresAt });
+    return withIdempotency(ctx, tx, mutation, input, find, create);
   });
+  return { connectionRequest: repeated ? row : await start(ctx.services, row) };
 }
 
 async function insert(tx: Tx, ctx: Context, data: Prisma.ConnectionRequestUncheckedCreateInput): Promise<ConnectionRequest> {

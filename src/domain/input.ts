@@ -72,24 +72,30 @@ export function isLoopback(url: URL): boolean {
   return ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
 }
 
-/** Accepts any JSON object of at most 64 KiB; a missing prototype and foreign keys are fine. */
-export function jsonObject(label: string) {
+/** Accepts any JSON object of at most 64 KiB (or `maxBytes`); a missing prototype and foreign keys are fine. */
+export function jsonObject(label: string, maxBytes = MAX_JSON_BYTES) {
   return z
     .custom<JsonObject>((value) => typeof value === "object" && value !== null && !Array.isArray(value), {
       ...fault("WRONG_TYPE", `${label} must be an object.`),
       abort: true,
     })
     .refine(
-      isStorable,
-      fault("TOO_LONG", `${label} is too large or too deep (at most 64 KiB of JSON), or holds text that cannot be stored.`),
+      (value) => isStorable(value, maxBytes),
+      fault(
+        "TOO_LONG",
+        `${label} is too large or too deep (at most ${maxBytes / 1024} KiB of JSON), or holds text that cannot be stored.`,
+      ),
     );
 }
 
+/** What a credential's fields may take: a few files of 64 KiB, which base64 makes a third longer. */
+export const fieldsField = jsonObject("fields", 262_144);
+
 /** What a JSON column can hold: bounded, and without the two things PostgreSQL's jsonb refuses (U+0000, lone surrogates). */
-function isStorable(value: unknown): boolean {
+function isStorable(value: unknown, maxBytes: number): boolean {
   if (!isShallow(value, MAX_JSON_DEPTH)) return false;
   const text = JSON.stringify(value);
-  return Buffer.byteLength(text) <= MAX_JSON_BYTES && !/\\u0000|\\ud[89a-f][0-9a-f]{2}/i.test(text.replaceAll("\\\\", ""));
+  return Buffer.byteLength(text) <= maxBytes && !/\\u0000|\\ud[89a-f][0-9a-f]{2}/i.test(text.replaceAll("\\\\", ""));
 }
 
 function isShallow(value: unknown, depth: number): boolean {

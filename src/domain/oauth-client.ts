@@ -1,8 +1,9 @@
-import type { ApiDefinition, OAuth2SchemeDefinition } from "../catalogue/types.ts";
+import type { ApiDefinition, OAuth2SchemeDefinition, SchemeDefinition } from "../catalogue/types.ts";
 import type { Database, Tx } from "../db/database.ts";
 import type { AuthConfig, RetainedClient } from "../db/generated/client.ts";
 import { Failure } from "../lib/failure.ts";
 import { Secret } from "../lib/secret.ts";
+import type { OAuth1Client } from "../schemes/oauth1/client.ts";
 import type { OAuth2Client } from "../schemes/oauth2/types.ts";
 import { fieldParameters } from "./auth-config-view.ts";
 import { type ConnectorView, getConnector, redirectUri, schemeOf } from "./connector-view.ts";
@@ -74,6 +75,12 @@ export interface OAuthParty {
   api: ApiDefinition | undefined;
 }
 
+/** The same for schemes/oauth1. */
+export interface OAuth1Party {
+  client: OAuth1Client & { redirectUri: string };
+  api: ApiDefinition | undefined;
+}
+
 /**
  * Everything that a flow or a refresh needs. `parameters` are the connection's own values (the request's, or the credential's).
  * `grantClientId`: the client that obtained the grant; absent: the config's present one. Throws a Failure where it is there no more.
@@ -84,8 +91,24 @@ export async function oauthClientFor(
   parameters: unknown,
   grantClientId?: string,
 ): Promise<OAuthParty> {
+  return clientFor(services, row, "OAUTH2", parameters, grantClientId);
+}
+
+/** Throws a Failure where the config has no client any more. */
+export async function oauth1ClientFor(services: Services, row: AuthConfig, parameters: unknown): Promise<OAuth1Party> {
+  return clientFor(services, row, "OAUTH1", parameters);
+}
+
+async function clientFor<Type extends "OAUTH1" | "OAUTH2">(
+  services: Services,
+  row: AuthConfig,
+  type: Type,
+  parameters: unknown,
+  grantClientId?: string,
+) {
   const connector = await getConnector(services, row.projectId, row.connectorSlug);
-  const scheme = schemeOf(connector, row.schemeKey);
+  const named = schemeOf(connector, row.schemeKey);
+  const scheme = named?.type === type ? (named as Extract<SchemeDefinition, { type: Type }>) : null;
   const found = grantClientId === undefined ? await clientOf(services, row) : await clientOfGrant(services, row, grantClientId);
   if (!scheme || !found) throw new Failure(clientGone(scheme === null, grantClientId !== undefined));
   const values = { ...fieldParameters(row), ...(await presetsOf(services, row)), ...(parameters as object | null) };

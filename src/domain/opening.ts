@@ -4,13 +4,12 @@ import { announce } from "../events/announce.ts";
 import { Failure } from "../lib/failure.ts";
 import { newId } from "../lib/ids.ts";
 import { Secret } from "../lib/secret.ts";
-import { oauth2 } from "../schemes/index.ts";
-import { stringParameters } from "./auth-config-view.ts";
 import { isMuted, type RequestWithParties, requestWithParties } from "./connection-parties.ts";
-import { presentRequest, transition } from "./connection-request.ts";
-import { type Claim, endRequest } from "./fail-request.ts";
-import { oauthClientFor } from "./oauth-client.ts";
+import { linksOf, presentRequest, transition } from "./connection-request.ts";
+import { type Claim, endRequest, recordStep } from "./fail-request.ts";
 import { failurePage, type PageModel, pageOf, unknownLink } from "./page-model.ts";
+import { type FlowSecrets, redirectFlow } from "./redirect-flow.ts";
+import { isRedirect } from "./request-flow.ts";
 import type { Services } from "./services.ts";
 
 /** Each opening of a link has this long, whatever is left of its request. */
@@ -22,26 +21,19 @@ export interface Cookie {
   maxAgeSeconds: number;
 }
 
-export type Outcome = { redirectTo: string; setCookie?: Cookie } | { page: PageModel };
-
-/** What an opening seals: it never leaves the vault but to redeem the code. */
-export interface FlowSecrets {
-  state: string;
-  nonce: string;
-  codeVerifier: string;
-  scopes: string[];
-}
+export type Outcome = ({ redirectTo: string } | { page: PageModel }) & { setCookie?: Cookie };
 
 /**
  * Sends a browser on to the provider: state, nonce, verifier and cookie of its own for each opening, so that openings don't shut each
  * other out. Nothing is consumed: a mail scanner that follows the link takes nothing from the person it was meant for.
  */
-export async function openLink(services: Services, input: { token: string }): Promise<Outcome> {
+export async function openLink(services: Services, input: { token: string; ip: string | null }): Promise<Outcome> {
   const parties = await partiesOfLink(services, input.token);
   if (!parties) return { page: unknownLink() };
   const { request } = parties;
   const present = presentRequest(request, parties.now);
   if (!["PENDING", "AUTHORIZING"].includes(present.status)) return { page: pageOf(services, parties) };
+  if (!isRedirect(request)) return { redirectTo: linksOf(services, request.id).connectUrl };
   const muted = isMuted(parties);
   if (muted) return { page: failurePage(parties, muted) };
   const minted: FlowSecrets = {
@@ -51,10 +43,9 @@ export async function openLink(services: Services, input: { token: string }): Pr
     scopes: request.requestedScopes,
   };
   try {
-    const { client } = await oauthClientFor(services, parties.authConfig, request.parameters);
-    const parameters = stringParameters(parties.authConfig);
-    const { url } = await oauth2.begin({ client, ...minted, parameters, fetch: services.egress.fetch });
-    const cookie = await storeOpening(services, request, minted, client.redirectUri);
+    const flow = await redirectFlow(services, parties);
+    const { url, secrets } = await flow.begin(minted);
+    const cookie = await storeOpening(services, request, secrets, flow.redirectUri, input.ip);
     if (!cookie) return { page: pageOf(services, await refetch(services, request)) };
     return { redirectTo: url, setCookie: cookie };
   } catch (error) {
@@ -65,6 +56,7 @@ export async function openLink(services: Services, input: { token: string }): Pr
         from: ["PENDING", "AUTHORIZING"],
         to: "FAILED",
         failure: error.details,
+        ip: input.ip,
         fromProvider: true,
       });
     }
@@ -88,6 +80,7 @@ async function storeOpening(
   request: ConnectionRequest,
   minted: FlowSecrets,
   redirectUri: string,
+  ip: string | null,
 ): Promise<Cookie | null> {
   const id = newId();
   const browser = randomBytes(32).toString("base64url");
@@ -117,6 +110,7 @@ async function storeOpening(
       },
     });
     await services.vault.seal(tx, flowAddress(opened, id), new Secret(JSON.stringify(minted)));
+    await recordStep(tx, opened, "opened", ip);
     await announce(tx, `request:${request.id}`);
     return { name: cookieName(services, minted.state), value: browser, maxAgeSeconds: OPENING_SECONDS };
   });
@@ -141,6 +135,12 @@ export async function forgetOpening(services: Services, opening: Opening): Promi
   await services.database.transact((tx) =>
     services.vault.destroy(tx, { projectId: opening.projectId, table: "Opening", id: opening.id }),
   );
+}
+
+/** What an opening sealed; null: it was forgotten, because it has served. */
+export async function flowSecrets(services: Services, request: ConnectionRequest, opening: Opening): Promise<FlowSecrets | null> {
+  const sealed = await services.vault.open(services.database, flowAddress(request, opening.id));
+  return sealed && (JSON.parse(sealed.reveal()) as FlowSecrets);
 }
 
 export function flowAddress(request: ConnectionRequest, openingId: string) {

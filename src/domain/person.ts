@@ -9,9 +9,11 @@ import { assertApiKey, assertMay } from "./caller.ts";
 import { type RequestWithParties, requestWithParties } from "./connection-parties.ts";
 import { transition } from "./connection-request.ts";
 import { exchange } from "./exchange.ts";
-import { type Claim, endRequest } from "./fail-request.ts";
+import { type Claim, endRequest, recordStep } from "./fail-request.ts";
+import { finishForm } from "./form-complete.ts";
 import { parseInput } from "./input.ts";
 import { claimOpening, flowAddress, forgetOpening, hash, type Outcome } from "./opening.ts";
+import { isForm } from "./request-flow.ts";
 import type { Context, Services } from "./services.ts";
 import { settled } from "./settled.ts";
 import { findUser, type UserRef } from "./user-ref.ts";
@@ -34,6 +36,7 @@ export async function askProduct(
   parties: RequestWithParties,
   opening: Opening,
   parameters: URLSearchParams,
+  ip: string | null,
 ): Promise<Outcome> {
   const { request, project } = parties;
   const verification = randomBytes(32).toString("base64url");
@@ -44,6 +47,7 @@ export async function askProduct(
     // Of a request that was about to run out the verification's five minutes are left.
     const expiresAt = request.expiresAt > verificationExpiresAt ? request.expiresAt : verificationExpiresAt;
     if (!(await transition(tx, request, ["AUTHORIZING"], "VERIFYING", { expiresAt }))) return false;
+    await recordStep(tx, request, "verifying", ip);
     await services.vault.seal(tx, { ...flowAddress(request, opening.id), column: "callback" }, new Secret(parameters.toString()));
     return true;
   });
@@ -112,5 +116,7 @@ async function redeem(services: Services, parties: RequestWithParties, opening: 
     ...flowAddress(parties.request, opening.id),
     column: "callback",
   });
-  await exchange(services, { parties, opening, parameters: new URLSearchParams(sealed?.reveal() ?? ""), ip, claim });
+  const parameters = new URLSearchParams(sealed?.reveal() ?? "");
+  if (!isForm(parties.request)) return exchange(services, { parties, opening, parameters, ip, claim });
+  await finishForm(services, { parties, opening, values: JSON.parse(parameters.get("fields") ?? "{}"), ip, claim });
 }

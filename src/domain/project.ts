@@ -10,8 +10,6 @@ import { fault, idField, line, mergeJson, nameField, parseInput, sameJson, webUr
 import type { Context } from "./services.ts";
 import { mintToken } from "./tokens.ts";
 
-export { deleteProject } from "./project-delete.ts";
-
 export interface Branding {
   productName?: string | null;
   logoUrl?: string | null;

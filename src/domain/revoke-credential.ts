@@ -1,102 +1,60 @@
-import type { AuthConfig, Credential, Grant } from "../db/generated/client.ts";
-import { ConflictError, NotFoundError } from "../lib/errors.ts";
-import { Failure } from "../lib/failure.ts";
-import { Secret } from "../lib/secret.ts";
-import { oauth2 } from "../schemes/index.ts";
-import type { TokenRevocation } from "../schemes/oauth2/types.ts";
+import type { Tx } from "../db/database.ts";
+import type { Credential } from "../db/generated/client.ts";
+import { ConflictError } from "../lib/errors.ts";
+import { attemptNow } from "./attempt-revocation.ts";
 import { recordAudit } from "./audit.ts";
 import { assertMay } from "./caller.ts";
 import { cancelOpenRequests } from "./connection-request.ts";
 import { credentialStatus, getCredential } from "./credential.ts";
 import { recordCredentialEvent } from "./credential-event.ts";
-import { type StoredTokens, tokensAddress } from "./credential-tokens.ts";
-import { oauthClientFor } from "./oauth-client.ts";
-import type { Context, Services } from "./services.ts";
+import { takeSecrets } from "./retire-credentials.ts";
+import { type Queued, queueRevocation, tell } from "./revocation.ts";
+import type { RevokedToken } from "./revocation-parcel.ts";
+import type { Context } from "./services.ts";
 
-export type RevokedToken = Pick<TokenRevocation, "kind" | "outcome" | "message">;
+export type { RevokedToken } from "./revocation-parcel.ts";
 
 /**
- * Ends a credential: here at once and for good, so that nothing uses it from this moment on, then at the provider where it has a way.
- * The tokens are destroyed whatever the provider says; what it said of each stands in the payload and in the history.
+ * Ends a credential: here at once and for good, so that nothing uses it from this moment on, then at the provider where it has a way. The
+ * provider is asked at once, and where it cannot be reached, for a day. The tokens are destroyed whatever it says; what it said of each
+ * stands in the payload and in the history.
  */
 export async function revokeCredential(
   ctx: Context,
   input: { id: string },
 ): Promise<{ credential: Credential; tokens: RevokedToken[] }> {
   assertMay(ctx, "CREDENTIAL_DELETE");
+  const { services } = ctx;
   const before = await getCredential(ctx, input.id);
-  const ended = await endHere(ctx, before);
-  const tokens = await endAtProvider(ctx.services, ended);
-  const credential = await recordOutcome(ctx, ended.credential, tokens);
+  const { projectId, id } = before;
+  const queued = await services.database.transact((tx) => endHere(tx, ctx, before));
+  const tokens = await attemptNow(services, projectId, queued);
+  const credential = await services.database.prisma.credential.findUniqueOrThrow({ where: { projectId_id: { projectId, id } } });
   return { credential, tokens };
 }
 
-interface Ended {
-  credential: Credential & { grant: Grant | null; authConfig: AuthConfig };
-  tokens: StoredTokens | null;
-}
-
 /** Takes the tokens out of the vault in the transaction that ends the credential: of two calls one has them. */
-async function endHere(ctx: Context, before: Credential): Promise<Ended> {
-  const { services } = ctx;
-  return services.database.transact(async (tx) => {
-    const { count } = await tx.credential.updateMany({
-      where: { id: before.id, projectId: before.projectId, deletedAt: null, health: { not: "REVOKED" } },
-      data: {
-        health: "REVOKED",
-        healthReason: "It was revoked.",
-        canRefresh: false,
-        version: { increment: 1 },
-        updatedAt: tx.now,
-      },
-    });
-    if (count !== 1) throw new ConflictError("CONFLICT", "This credential was revoked already, which is final.");
-    const credential = await tx.credential.findFirst({
-      where: { id: before.id, projectId: before.projectId },
-      include: { grant: true, authConfig: true },
-    });
-    if (!credential) throw new NotFoundError("There is no such credential. Check the id.");
-    const sealed = credential.grant && (await services.vault.open(tx, tokensAddress(credential, credential.grant.generation)));
-    await services.vault.destroy(tx, { projectId: before.projectId, table: "Credential", id: before.id });
-    await cancelOpenRequests(tx, { projectId: before.projectId, credentialId: before.id });
-    await recordAudit(tx, ctx, { action: "credential.revoked", targetType: "Credential", targetId: before.id });
-    const change = { kind: "UPDATED" as const, statusBefore: credentialStatus(before, tx.now) };
-    await recordCredentialEvent(tx, credential, { kind: "REVOKED", status: "REVOKED", message: "Revoked here." }, change);
-    return { credential, tokens: sealed ? (JSON.parse(sealed.reveal()) as StoredTokens) : null };
+async function endHere(tx: Tx, ctx: Context, before: Credential): Promise<Queued> {
+  const { projectId, id } = before;
+  // The grant first, as whoever refreshes or re-authorizes does, so that nobody waits for the other.
+  await tx.grant.updateMany({ where: { projectId, credentialId: id }, data: { refreshAt: null } });
+  const { count } = await tx.credential.updateMany({
+    where: { id, projectId, deletedAt: null, health: { not: "REVOKED" } },
+    data: {
+      health: "REVOKED",
+      healthReason: "It was revoked.",
+      canRefresh: false,
+      version: { increment: 1 },
+      updatedAt: tx.now,
+    },
   });
-}
-
-async function endAtProvider(services: Services, { credential, tokens }: Ended): Promise<RevokedToken[]> {
-  if (!tokens || !credential.grant) return [];
-  try {
-    const { client } = await oauthClientFor(services, credential.authConfig, credential.parameters, credential.grant.clientId);
-    const outcomes = await oauth2.revoke({
-      client,
-      accessToken: new Secret(tokens.accessToken),
-      refreshToken: tokens.refreshToken === null ? null : new Secret(tokens.refreshToken),
-      fetch: services.egress.fetch,
-    });
-    return outcomes.map(({ kind, outcome, message }) => ({ kind, outcome, message }));
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    return [
-      {
-        kind: tokens.refreshToken === null ? "access_token" : "refresh_token",
-        outcome: "FAILED",
-        message: error.details.message,
-      },
-    ];
-  }
-}
-
-async function recordOutcome({ services }: Context, credential: Credential, tokens: RevokedToken[]): Promise<Credential> {
-  const said = tokens.map(({ kind, outcome }) => `${kind}: ${outcome}`).join(", ") || "nothing was left to revoke";
-  return services.database.transact((tx) =>
-    recordCredentialEvent(
-      tx,
-      credential,
-      { kind: "REVOKED", status: "REVOKED", message: `At the provider: ${said}.` },
-      { kind: "UPDATED", statusBefore: "REVOKED" },
-    ),
-  );
+  if (count !== 1) throw new ConflictError("CONFLICT", "This credential was revoked already, which is final.");
+  await cancelOpenRequests(tx, ctx, { projectId, credentialId: id });
+  await recordAudit(tx, ctx, { action: "credential.revoked", targetType: "Credential", targetId: id });
+  const change = { kind: "UPDATED" as const, statusBefore: credentialStatus(before, tx.now) };
+  await recordCredentialEvent(tx, before, { kind: "REVOKED", status: "REVOKED", message: "Revoked here." }, change);
+  const [ended] = await takeSecrets(tx, ctx.services, projectId, [id]);
+  if (ended) return queueRevocation(tx, ctx.services, ended.subject, ended.unwanted, { held: true });
+  await tell(tx, { projectId, credentialId: id, requestId: null }, []);
+  return { id: null, outcomes: [] };
 }

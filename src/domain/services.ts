@@ -5,6 +5,7 @@ import type { Hub } from "../events/hub.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { Caller } from "./caller.ts";
+import type { RefreshLimits } from "./refresh-schedule.ts";
 
 /** The operator's default developer app for a built-in connector. */
 export interface ManagedApp {
@@ -24,6 +25,7 @@ export interface Services {
   readonly publicUrl: string;
   /** By connector slug. */
   readonly managedApps: ReadonlyMap<string, ManagedApp>;
+  readonly refreshLimits: RefreshLimits;
   /** http:// endpoints are accepted for these origins only (the sandbox, loopback in development). */
   readonly allowHttp: (url: URL) => boolean;
 }

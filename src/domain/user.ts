@@ -6,7 +6,6 @@ import { NotFoundError } from "../lib/errors.ts";
 import { decodeId, encodeId, newId } from "../lib/ids.ts";
 import { recordAudit } from "./audit.ts";
 import { assertMay } from "./caller.ts";
-import { retireCredentials } from "./credential.ts";
 import { assertUnused } from "./impact.ts";
 import {
   fault,
@@ -20,6 +19,7 @@ import {
   sameJson,
   searchText,
 } from "./input.ts";
+import { DELETION, retireCredentials } from "./retire-credentials.ts";
 import type { Context } from "./services.ts";
 
 export { findUser, resolveUser, type UserRef, userRefWhere } from "./user-ref.ts";
@@ -120,7 +120,7 @@ export async function deleteUser(ctx: Context, input: { id: string; confirm?: bo
     await retireCredentials(tx, ctx, { projectId, userId: user.id });
     await ctx.services.vault.destroyScope(tx, projectId, user.id);
     await recordAudit(tx, ctx, { action: "user.deleted", targetType: "User", targetId: encodeId("User", user.id) });
-  });
+  }, DELETION);
   return { deletedId: input.id };
 }
 

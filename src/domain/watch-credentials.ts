@@ -1,9 +1,9 @@
 import type { Credential, CredentialChange, Prisma } from "../db/generated/client.ts";
 import { cancellable } from "../events/cancellable.ts";
 import { signals } from "../events/signals.ts";
-import { InvalidInputError } from "../lib/errors.ts";
 import { encodeId } from "../lib/ids.ts";
 import { assertMay } from "./caller.ts";
+import { readCursor, writeCursor } from "./change-cursor.ts";
 import { type CredentialFilter, credentialStatus, credentialWhere, visibleCredentials } from "./credential.ts";
 import type { Context } from "./services.ts";
 
@@ -12,13 +12,13 @@ export interface CredentialChangeMessage {
   credential: Credential | null;
   /** Public id; only for DELETED. */
   deletedId: string | null;
+  /** Of the event in the credential's history. */
+  sequence: number;
   cursor: string;
 }
 
 const LOOK_AGAIN_MS = 60_000;
 const BATCH = 500;
-/** The largest bigint of the database. */
-const LAST_POSITION = 2n ** 63n - 1n;
 
 /**
  * Changes of the credentials that the caller may see, from now on or after a cursor. A cursor is a transaction id below which everything
@@ -58,18 +58,6 @@ export function watchCredentials(
   });
 }
 
-function writeCursor(position: bigint): string {
-  return Buffer.from(`c1:${position}`).toString("base64url");
-}
-
-/** Throws InvalidInputError. */
-function readCursor(cursor: string): bigint {
-  const match = /^c1:(\d{1,19})$/.exec(Buffer.from(cursor, "base64url").toString());
-  if (!match?.[1] || BigInt(match[1]) > LAST_POSITION)
-    throw InvalidInputError.at(["after"], "PATTERN", "This is no cursor of credentialChanged. Leave `after` out to begin now.");
-  return BigInt(match[1]);
-}
-
 /** Every transaction below it is over: committed and visible, or gone. */
 async function horizon({ services }: Context): Promise<bigint> {
   const [row] = await services.database.query<{ xmin: string }>(
@@ -89,13 +77,15 @@ async function* changesFrom(
   for (;;) {
     const rows = await services.database.prisma.credentialChange.findMany({
       where: { AND: [{ projectId: caller.projectId }, from] },
-      orderBy: [{ xid: "asc" }, { id: "asc" }],
+      // Of one transaction, in the order of each credential's history: ids of the same millisecond are in none.
+      orderBy: [{ xid: "asc" }, { sequence: "asc" }, { id: "asc" }],
       take: BATCH + 1,
     });
     for (const [index, change] of rows.slice(0, BATCH).entries()) yield { change, following: rows[index + 1]?.xid ?? null };
     const last = rows[BATCH - 1];
     if (rows.length <= BATCH || !last) return;
-    from = { OR: [{ xid: { gt: last.xid } }, { xid: last.xid, id: { gt: last.id } }] };
+    const { xid, sequence, id } = last;
+    from = { OR: [{ xid: { gt: xid } }, { xid, sequence: { gt: sequence } }, { xid, sequence, id: { gt: id } }] };
   }
 }
 
@@ -109,14 +99,15 @@ async function messageOf(
   const { prisma } = ctx.services.database;
   const now = await ctx.services.database.now();
   const current = { ...ctx, caller: { ...ctx.caller, now } };
+  const { sequence } = change;
   const kind = change.kind as CredentialChangeMessage["kind"];
   const visible = { ...visibleCredentials(current), ...(kind === "DELETED" && { deletedAt: { not: null } }) };
   const wasFitting = filter?.status && change.statusBefore && (filter.status as readonly string[]).includes(change.statusBefore);
   const where = credentialWhere(current, wasFitting ? { ...filter, status: null } : filter, visible);
   const row = await prisma.credential.findFirst({ where: { AND: [where, { id: change.credentialId }] } });
   if (row && kind === "DELETED")
-    return { kind, credential: null, deletedId: encodeId("Credential", change.credentialId), cursor };
-  return row ? { kind, credential: asPresent(row, now), deletedId: null, cursor } : null;
+    return { kind, credential: null, deletedId: encodeId("Credential", change.credentialId), sequence, cursor };
+  return row ? { kind, credential: asPresent(row, now), deletedId: null, sequence, cursor } : null;
 }
 
 /** What the clock has decided, written into the row for whoever reads it with an older idea of now. */

@@ -5,7 +5,7 @@ import { encodeId } from "../lib/ids.ts";
 import { builder } from "./builder.ts";
 import { nodeQuery, pageCost, rowPage } from "./connection.ts";
 import { mutation } from "./mutation.ts";
-import { ApiKeyConnection, ApiKeyType } from "./refs.ts";
+import { ApiKeyConnection, ApiKeyType, UserType } from "./refs.ts";
 import { UserRefInput } from "./user-ref.ts";
 import { PermissionEnum, RoleEnum } from "./viewer.ts";
 
@@ -17,6 +17,27 @@ builder.prismaObjectFields(ApiKeyType, (t) => ({
     type: [PermissionEnum],
     description: "Everything that it may do: its role's permissions and those added.",
     resolve: (key) => apiKeyPermissions(key),
+  }),
+  connectorSlugs: t.field({
+    type: ["String"],
+    nullable: true,
+    description: "The connectors that use, reveal and proxy are narrowed to; null: all.",
+    resolve: ({ connectorSlugs }) => (connectorSlugs.length > 0 ? connectorSlugs : null),
+  }),
+  users: t.field({
+    type: [UserType],
+    nullable: true,
+    description: "The users whose credentials use, reveal and proxy are narrowed to, those aside who are deleted; null: all.",
+    resolve: async ({ userIds }, _args, { loaders }) => {
+      const users = await Promise.all(userIds.map((id) => loaders.users.load(id)));
+      return users.length > 0 ? users.filter((user) => user.deletedAt === null) : null;
+    },
+  }),
+  methods: t.field({
+    type: ["String"],
+    nullable: true,
+    description: "The HTTP methods that proxy and callApi are narrowed to, in which case nothing is revealed; null: all.",
+    resolve: ({ methods }) => (methods.length > 0 ? methods : null),
   }),
   prefix: t.exposeString("prefix", { description: "How the key begins, for people to recognise it by." }),
   lastUsedAt: t.expose("lastUsedAt", {
@@ -72,7 +93,9 @@ mutation("createApiKey", {
         type: [UserRefInput],
         description: "Narrows use, reveal and proxy to these users' credentials. Absent: all.",
       }),
-      methods: t.stringList({ description: "Narrows the proxy to these HTTP methods. Absent: all." }),
+      methods: t.stringList({
+        description: "Narrows proxy and callApi to these HTTP methods; such a key reveals nothing. Absent: all.",
+      }),
       expiresAt: t.field({ type: "DateTime", description: "From when it no longer works. Absent: it does not expire." }),
       idempotencyKey: t.string({ description: "Repeats within a day give the same object, without `key`." }),
     }),

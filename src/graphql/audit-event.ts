@@ -1,4 +1,6 @@
+import type { AuditEvent } from "../db/generated/client.ts";
 import { type AuditOutcome, auditEventOrder, auditEventWhere } from "../domain/audit.ts";
+import { type Sealed, sealedText } from "../domain/audit-chain.ts";
 import { encodeId, ID_PREFIXES, type NodeType } from "../lib/ids.ts";
 import { builder, enumType } from "./builder.ts";
 import { nodeQuery, pageCost, rowPage } from "./connection.ts";
@@ -43,10 +45,39 @@ builder.prismaObjectFields(AuditEventType, (t) => ({
   details: t.field({ type: "JSON", description: "More about it, never a secret; an object.", resolve: ({ details }) => details }),
 }));
 
+const AuditSealType = builder.objectRef<Sealed & Pick<AuditEvent, "chainHash">>("AuditSeal").implement({
+  description: `An event's place in the project's hash chain. \`hash\` is the SHA-256 of the previous event's hash (32 bytes; for the first event zeros)
+followed by \`text\` in UTF-8: anyone can compute it again, and keep it elsewhere.`,
+  fields: (t) => ({
+    sequence: t.float({
+      description: "From 1, without gaps; a whole number.",
+      resolve: ({ chainSequence }) => Number(chainSequence),
+    }),
+    hash: t.string({ description: "64 hexadecimal digits.", resolve: ({ chainHash }) => hex(chainHash ?? new Uint8Array()) }),
+    text: t.string({
+      description: "The event as canonical JSON (RFC 8785): what was sealed, of what stands in the database now.",
+      resolve: (event) => sealedText(event),
+    }),
+  }),
+});
+
+builder.prismaObjectField(AuditEventType, "seal", (t) =>
+  t.field({
+    type: AuditSealType,
+    nullable: true,
+    description: "Null until it is sealed, some seconds after it was written.",
+    resolve: (event) => (event.chainSequence === null ? null : { ...event, chainSequence: event.chainSequence }),
+  }),
+);
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
+
 const AuditEventFilterInput = builder.inputType("AuditEventFilter", {
   description: "What must hold of an event; absent or null: anything.",
   fields: (t) => ({
-    action: t.string({ description: "Exactly this action." }),
+    action: t.string({ description: "Exactly this action; with `.*` at its end, every action of that kind: `credential.*`." }),
     actorId: t.id({ description: "Done by this API key or user." }),
     targetId: t.id({ description: "Done to this object." }),
     from: t.field({ type: "DateTime", description: "At this moment or later." }),

@@ -14,7 +14,8 @@ const authConfigPayload = (name: string) =>
     }),
   });
 
-const FLOWS = "Which flows may be used; default AUTHORIZATION_CODE alone.";
+const FLOWS =
+  "Which flows may be used; default AUTHORIZATION_CODE alone. DEVICE: whoever starts it can hand the code to somebody else, whose account they then get, and no `verifyUrl` can tell; name it only where your product has devices without a browser. CLIENT_CREDENTIALS: for a client of your own with a secret.";
 const PRESETS =
   "Credential fields that the project supplies for everyone, so that no user is asked for them; a change reaches all credentials at once.";
 
@@ -92,7 +93,8 @@ mutation("deleteAuthConfig", {
       id: t.id({ required: true, description: "`ac_…`" }),
       confirm: t.boolean({ description: "True: although credentials are affected." }),
       reassignTo: t.id({
-        description: "Another config of the same connector that takes the credentials over. Absent: they are revoked.",
+        description:
+          "Another config that takes the credentials over: of the same connector and scheme, with the same values where secrets are sent, and for OAuth grants with the same client id. Absent: they are revoked.",
       }),
     }),
   }),

@@ -12,6 +12,7 @@ import {
 import { assertMay } from "../domain/caller.ts";
 import { redirectUri } from "../domain/connector.ts";
 import { credentialOrder, credentialWhere, visibleCredentials } from "../domain/credential.ts";
+import { isTyped } from "../domain/request-flow.ts";
 import { decodeId, encodeId } from "../lib/ids.ts";
 import { builder, enumType } from "./builder.ts";
 import { childPage, nodeQuery, pageCost, rowPage } from "./connection.ts";
@@ -70,8 +71,8 @@ builder.prismaObjectFields(AuthConfigType, (t) => ({
   }),
   ownApp: t.boolean({
     nullable: true,
-    description: "False: it uses the operator's default developer app.",
-    resolve: (row, _args, context) => forKeys(context, row.ownApp),
+    description: "False: it uses the operator's default developer app. Null, too, where the scheme has no OAuth client at all.",
+    resolve: (row, _args, context) => (isTyped(row) ? null : forKeys(context, row.ownApp)),
   }),
   clientId: t.string({
     nullable: true,
@@ -97,11 +98,9 @@ builder.prismaObjectFields(AuthConfigType, (t) => ({
   redirectUri: t.field({
     type: "URL",
     nullable: true,
-    description: "The connector's, exactly, character for character.",
+    description: "The connector's, exactly, character for character; null where the scheme has no redirect.",
     resolve: async (row, _args, context) =>
-      row.schemeType === "OAUTH2"
-        ? forKeys(context, redirectUri(context, await context.loaders.connectors.load(row.connectorSlug)))
-        : null,
+      isTyped(row) ? null : forKeys(context, redirectUri(context, await context.loaders.connectors.load(row.connectorSlug))),
   }),
   flows: t.field({
     type: [ConnectionFlowEnum],
@@ -137,7 +136,7 @@ builder.prismaObjectFields(AuthConfigType, (t) => ({
   lastUsedAt: t.field({
     type: "DateTime",
     nullable: true,
-    description: "When a connection was last made with it; null: never.",
+    description: "When a credential of it was last revealed or used for a call, to the minute or so; null: never.",
     resolve: (row, _args, context) => forKeys(context, row.lastUsedAt),
   }),
   credentials: t.connection(

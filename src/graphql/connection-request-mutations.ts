@@ -4,6 +4,7 @@ import { initiateConnection, reauthorizeCredential } from "../domain/initiate-co
 import { confirmConnection } from "../domain/person.ts";
 import { CredentialNotUsableError, ProviderError } from "../lib/errors.ts";
 import { builder, enumType } from "./builder.ts";
+import { ConnectTargetInput } from "./connect-target.ts";
 import { mutation } from "./mutation.ts";
 import { ConnectionRequestType } from "./refs.ts";
 import { ConnectionFlowEnum } from "./statuses.ts";
@@ -23,16 +24,6 @@ const ExistingAccountPolicyEnum = enumType(
     REFUSE: "The request fails.",
   },
 );
-
-const ConnectTargetInput = builder.inputType("ConnectTarget", {
-  isOneOf: true,
-  description:
-    "Either a config, or a connector that has exactly one enabled config (else AMBIGUOUS_AUTH_CONFIG, NO_AUTH_CONFIG).",
-  fields: (t) => ({
-    authConfigId: t.id({ description: "`ac_…`" }),
-    connectorSlug: t.string({ description: "The connector's slug." }),
-  }),
-});
 
 const requestPayload = (name: string, description: string) =>
   builder.objectRef<{ connectionRequest: ConnectionRequest }>(name).implement({

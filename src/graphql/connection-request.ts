@@ -1,6 +1,8 @@
 import type { ConnectionRequest, Credential, User } from "../db/generated/client.ts";
 import { assertMay } from "../domain/caller.ts";
 import {
+  type DeviceAuthorization,
+  deviceAuthorizationOf,
   presentRequest,
   type RequestEvent,
   requestEvents,
@@ -63,13 +65,6 @@ const ConnectionEventType = builder.objectRef<RequestEvent>("ConnectionEvent").i
     }),
   }),
 });
-
-interface DeviceAuthorization {
-  userCode: string;
-  verificationUri: string;
-  verificationUriComplete: string | null;
-  expiresAt: Date;
-}
 
 const DeviceAuthorizationType = builder.objectRef<DeviceAuthorization>("DeviceAuthorization").implement({
   description: "What the user does on another device (RFC 8628 section 3.2).",
@@ -140,8 +135,9 @@ builder.prismaObjectFields(ConnectionRequestType, (t) => ({
   deviceAuthorization: t.field({
     type: DeviceAuthorizationType,
     nullable: true,
-    description: "Device flow (RFC 8628): what the user types, and where. Null for the other flows.",
-    resolve: () => null,
+    description:
+      "Device flow (RFC 8628): what the user types, and where. Null for the other flows, once it is of no more use, and for all but the request's own user and keys that may initiate.",
+    resolve: (row, _args, context) => deviceAuthorizationOf(context, row),
   }),
   returnUrl: t.expose("returnUrl", {
     type: "URL",
@@ -223,13 +219,15 @@ builder.queryFields((t) => ({
       if (waitSeconds != null && (waitSeconds < 0 || waitSeconds > MAX_WAIT_SECONDS))
         throw badRequest(`\`waitSeconds\` must be from 0 to ${MAX_WAIT_SECONDS}.`);
       assertMay(context, "CREDENTIAL_READ");
-      if (waitSeconds) return awaitRequest(context, id, waitSeconds);
+      const waited = waitSeconds ? await awaitRequest(context, id, waitSeconds) : null;
       const uuid = decodeId("ConnectionRequest", id);
       if (!uuid) return null;
-      return context.services.database.prisma.connectionRequest.findFirst({
+      const row = await context.services.database.prisma.connectionRequest.findFirst({
         ...query,
         where: { AND: [visibleRequests(context), { id: uuid }] },
       });
+      // What hangs on it is read at its end; what the clock has decided meanwhile stands in the row that was awaited.
+      return row && { ...row, ...waited };
     },
   }),
 }));

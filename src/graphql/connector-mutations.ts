@@ -109,6 +109,10 @@ const VerificationInput = builder.inputType("VerificationInput", {
     method: t.string({ required: true, description: "HTTP method." }),
     path: t.string({ required: true, description: "Relative to the base URL." }),
     expectedStatus: t.intList({ description: "HTTP statuses that mean success; absent: any 2xx." }),
+    accountIdPath: t.string({
+      description: "Where in the answer the account's id is, dotted: so credentials that were typed have an account, too.",
+    }),
+    accountNamePath: t.string({ description: "Where in the answer the account's name is, dotted." }),
   }),
 });
 

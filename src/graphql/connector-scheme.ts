@@ -167,7 +167,7 @@ export const ConnectorSchemeType = builder.objectRef<SchemeView>("ConnectorSchem
     scopes: t.field({
       type: [ScopeSpecType],
       description: "The scopes that are known; others can be asked for, too.",
-      resolve: ({ scheme }) => scheme.scopes,
+      resolve: ({ scheme }) => scheme.scopes ?? [],
     }),
     testable: t.boolean({
       description: "True where a test really calls the third party.",

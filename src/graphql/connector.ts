@@ -9,6 +9,7 @@ import {
   visibleConnector,
 } from "../domain/connector.ts";
 import { credentialOrder, visibleCredentials } from "../domain/credential.ts";
+import { hasRedirect } from "../domain/request-flow.ts";
 import { builder, enumType } from "./builder.ts";
 import { childPage, nodeQuery, pageCost, pageSize } from "./connection.ts";
 import { ConnectorSchemeType, SchemeTypeEnum } from "./connector-scheme.ts";
@@ -53,8 +54,7 @@ ConnectorType.implement({
       nullable: true,
       description:
         "What to register at the provider before there is a client id; the same for every config of this connector. Null where no scheme has a redirect.",
-      resolve: (connector, _args, context) =>
-        connector.schemes.some(({ type }) => type === "OAUTH2") ? redirectUri(context, connector) : null,
+      resolve: (connector, _args, context) => (connector.schemes.some(hasRedirect) ? redirectUri(context, connector) : null),
     }),
     setupGuide: t.exposeStringList("setupGuide", {
       description: "How to obtain this provider's client id and secret, step by step.",

@@ -1,51 +1,23 @@
 import type { Credential } from "../db/generated/client.ts";
-import { setCredentialEnabled, updateCredential } from "../domain/credential.ts";
+import { setCredentialEnabled } from "../domain/credential.ts";
 import { refreshCredential } from "../domain/refresh-credential.ts";
 import { type RevealedCredential, revealCredential } from "../domain/reveal-credential.ts";
 import { type RevokedToken, revokeCredential } from "../domain/revoke-credential.ts";
-import { type TestResult, testCredential } from "../domain/test-credential.ts";
-import { CredentialNotUsableError, ProviderError } from "../lib/errors.ts";
+import { testCredential } from "../domain/test-credential.ts";
+import { updateCredential } from "../domain/update-credential.ts";
+import { CredentialNotUsableError, ProviderError, TestFailedError, type TestResult } from "../lib/errors.ts";
 import { builder, enumType } from "./builder.ts";
 import { mutation } from "./mutation.ts";
 import { CredentialType } from "./refs.ts";
+import { TestResultType } from "./test-result.ts";
 import { UserRefInput } from "./user-ref.ts";
-
-const TestCodeEnum = enumType("TestCode", "How a test ended. Open: keep a default branch.", {
-  OK: "It works.",
-  INVALID_CREDENTIALS: "The third party does not accept it.",
-  PERMISSION_DENIED: "It is accepted, but may not do this.",
-  TOKEN_EXPIRED: "The access token has run out.",
-  CONNECTION_REFUSED: "Nothing listens there.",
-  HOST_NOT_FOUND: "There is no such host.",
-  TIMEOUT: "No answer in time.",
-  TLS_ERROR: "No secure connection could be made.",
-  BLOCKED_ADDRESS: "The address is not one that may be called from here.",
-  RESOURCE_NOT_FOUND: "What was asked for is not there.",
-  RATE_LIMITED: "The third party asks to slow down.",
-  PROVIDER_ERROR: "The third party reported an error of its own.",
-  DRIVER_MISSING: "What speaks this protocol is not installed here.",
-  NOT_TESTABLE: "There is no harmless call for this connector.",
-});
-
-const TestResultType = builder.objectRef<TestResult>("TestResult").implement({
-  description: "What one harmless call with a credential gave.",
-  fields: (t) => ({
-    ok: t.exposeBoolean("ok", { description: "Whether it works." }),
-    code: t.field({ type: TestCodeEnum, description: "For a program: how it ended.", resolve: ({ code }) => code }),
-    message: t.exposeString("message", { description: "For a person: how it ended, in a sentence." }),
-    remedy: t.exposeString("remedy", { nullable: true, description: "For a person: what to do; null: nothing." }),
-    latencyMs: t.exposeInt("latencyMs", {
-      description: "How long the third party took, in milliseconds; 0 where it was not called.",
-    }),
-    at: t.expose("at", { type: "DateTime", description: "When." }),
-  }),
-});
 
 const RevocationOutcomeEnum = enumType("RevocationOutcome", "What became of a token at the provider.", {
   REVOKED: "It is revoked there, too.",
-  PENDING: "The provider could not be reached yet.",
-  UNSUPPORTED: "The provider has no way: it is destroyed here and runs out there.",
-  FAILED: "The provider refused.",
+  PENDING: "The provider could not be had yet. It is asked again for at most a day, and the history tells how that ended.",
+  UNSUPPORTED:
+    "The provider has no way, or none that spares another credential of the same account: it is destroyed here and runs out there.",
+  FAILED: "The provider refused, or could not be had within a day: it is destroyed here and runs out there.",
 });
 
 const TokenRevocationType = builder.objectRef<RevokedToken>("TokenRevocation").implement({
@@ -88,7 +60,7 @@ const RevealedCredentialType = builder.objectRef<RevealedCredential>("RevealedCr
   }),
 });
 
-const credentialPayload = (name: string) =>
+export const credentialPayload = (name: string) =>
   builder.objectRef<{ credential: Credential }>(name).implement({
     description: "The credential as it now is.",
     fields: (t) => ({
@@ -109,13 +81,14 @@ mutation("updateCredential", {
       label: t.string({ description: "For this account; at most 200 characters." }),
       fields: t.field({
         type: "JSON",
-        description: "New values of static schemes; an OAuth credential has none: use reauthorizeCredential.",
+        description:
+          "New values of what was typed: an object that merges by key (absent: unchanged; null: cleared). An OAuth credential has none: use reauthorizeCredential.",
       }),
       test: t.boolean({ description: "True: call the third party first and save nothing where that fails." }),
     }),
   }),
   payload: credentialPayload("UpdateCredentialPayload"),
-  errors: [CredentialNotUsableError, ProviderError],
+  errors: [CredentialNotUsableError, ProviderError, TestFailedError],
   run: updateCredential,
 });
 

@@ -130,7 +130,8 @@ builder.prismaObjectFields(CredentialType, (t) => ({
   }),
   statusReason: t.string({
     nullable: true,
-    description: "Why the status is not ACTIVE, and what to do; null where it is.",
+    description:
+      "Why the status is not ACTIVE, and what to do. With ACTIVE: why its access token could not be renewed lately, which is tried again by itself. Null where all is well.",
     resolve: (row, _args, { caller }) => credentialStatusReason(row, caller.now),
   }),
   enabled: t.exposeBoolean("enabled", {

@@ -10,7 +10,7 @@ import {
   specifiedRules,
   validate,
 } from "graphql";
-import { badRequest } from "./errors.ts";
+import { badRequest, withoutValue } from "./errors.ts";
 import { type CostCheck, checkShape, costCheck, LIMITS, tooComplex } from "./limits.ts";
 
 export interface PreparedDocument {
@@ -90,7 +90,7 @@ function read(schema: GraphQLSchema, source: string, introspection: boolean): En
 /** Syntax and validation errors are the library's: this gives them our code. */
 function withCode(error: GraphQLError): GraphQLError {
   const { message, nodes, source, positions } = error;
-  return new GraphQLError(message, { nodes, source, positions, extensions: { code: "BAD_REQUEST" } });
+  return new GraphQLError(withoutValue(message), { nodes, source, positions, extensions: { code: "BAD_REQUEST" } });
 }
 
 function choose(

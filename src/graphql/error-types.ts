@@ -7,11 +7,13 @@ import {
   InvalidInputError,
   NotFoundError,
   ProviderError,
+  TestFailedError,
   type UserError,
 } from "../lib/errors.ts";
 import { builder, enumType } from "./builder.ts";
 import { ImpactType } from "./impact.ts";
 import { CredentialType } from "./refs.ts";
+import { TestResultType } from "./test-result.ts";
 
 export const ErrorCodeEnum = enumType("ErrorCode", "What kind of expected failure it is. Open: keep a default branch.", {
   INVALID_INPUT: "The input does not fit: see `issues`.",
@@ -125,6 +127,15 @@ builder.objectType(CredentialNotUsableError, {
           where: { projectId: error.projectId, id: error.credentialId },
         }),
     }),
+  }),
+});
+
+builder.objectType(TestFailedError, {
+  name: "TestFailedError",
+  interfaces: [UserErrorInterface],
+  description: "`test: true` was asked for and failed; nothing was saved.",
+  fields: (t) => ({
+    result: t.field({ type: TestResultType, description: "How the test ended.", resolve: (error) => error.result }),
   }),
 });
 

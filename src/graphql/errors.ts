@@ -93,7 +93,15 @@ function describeGraphQL(cause: unknown, located: GraphQLError | undefined): Sho
     return { message: cause.message, extensions: { code, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) } };
   }
   const aboutRequest = !located?.path || /^(Argument|Variable) /.test(cause.message);
-  return aboutRequest ? { message: cause.message, extensions: { code: "BAD_REQUEST" } } : null;
+  return aboutRequest ? { message: withoutValue(cause.message), extensions: { code: "BAD_REQUEST" } } : null;
+}
+
+/** The library quotes what it could not use, and that may be a secret: who sent it knows it, and whoever logs our answer need not. */
+export function withoutValue(message: string): string {
+  return message
+    .replace(/, found: [\s\S]*$/, ".")
+    .replace(/( cannot represent [^:]*value): [\s\S]*$/, "$1.")
+    .replace(/(, found (?:Block)?String) "[\s\S]*$/, "$1.");
 }
 
 function reportUnexpected(cause: unknown, located: GraphQLError | undefined, log: Logger): Shown {

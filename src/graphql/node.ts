@@ -9,6 +9,8 @@ import { connectorById } from "../domain/connector.ts";
 import { visibleCredentials } from "../domain/credential.ts";
 import { visibleProjects } from "../domain/project.ts";
 import { visibleUsers } from "../domain/user.ts";
+import { visibleWebhooks } from "../domain/webhook.ts";
+import { visibleDeliveries } from "../domain/webhook-delivery.ts";
 import { BUILT_IN_CONNECTOR_PREFIX, decodeAnyId, type NodeType } from "../lib/ids.ts";
 import { builder } from "./builder.ts";
 import { batch, type GraphQLContext } from "./context.ts";
@@ -32,6 +34,9 @@ const READERS: Partial<Record<NodeType, Reader>> = {
     may(context.caller, "AUDIT_READ")
       ? prisma(context).auditEvent.findMany({ where: { AND: [visibleAuditEvents(context), { id: { in: id } }] } })
       : [],
+  Webhook: (context, id) => prisma(context).webhook.findMany({ where: { AND: [visibleWebhooks(context), { id: { in: id } }] } }),
+  WebhookDelivery: (context, id) =>
+    prisma(context).webhookDelivery.findMany({ where: { AND: [visibleDeliveries(context), { id: { in: id } }] } }),
 };
 
 function prisma(context: GraphQLContext) {

@@ -1,5 +1,7 @@
 import type { Project } from "../db/generated/client.ts";
 import { createProject, projectOrder, projectWhere, updateProject } from "../domain/project.ts";
+import { deleteProject } from "../domain/project-delete.ts";
+import { InUseError } from "../lib/errors.ts";
 import { encodeId } from "../lib/ids.ts";
 import { builder } from "./builder.ts";
 import { nodeQuery, pageCost, rowPage } from "./connection.ts";
@@ -176,4 +178,22 @@ mutation("updateProject", {
     fields: (t) => ({ project: t.field({ type: ProjectType, description: "The project.", resolve: ({ project }) => project }) }),
   }),
   run: updateProject,
+});
+
+mutation("deleteProject", {
+  description:
+    "For ADMIN keys of the first project, the operator's, which itself stays. InUseError until `confirm: true` where there is anything in it. Everything in it ends at once: keys, sessions, subscriptions, webhooks, credentials. Their tokens are ended at the providers for at most a day; then nothing of the project can be opened any more.",
+  input: builder.inputType("DeleteProjectInput", {
+    description: "Which project to delete.",
+    fields: (t) => ({
+      id: t.id({ required: true, description: "The project's id, `proj_…`." }),
+      confirm: t.boolean({ description: "True: although everything in it ends. Without it the answer tells what that is." }),
+    }),
+  }),
+  payload: builder.objectRef<{ deletedId: string }>("DeleteProjectPayload").implement({
+    description: "What was deleted.",
+    fields: (t) => ({ deletedId: t.exposeID("deletedId", { description: "The id that the project had." }) }),
+  }),
+  errors: [InUseError],
+  run: deleteProject,
 });

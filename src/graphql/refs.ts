@@ -64,6 +64,20 @@ export const AuditEventType = builder.prismaObject("AuditEvent", {
   description: "Who did what, when, and whether it was allowed. Written with the change itself, never changed afterwards.",
 });
 
+export const WebhookType = builder.prismaObject("Webhook", {
+  interfaces: [NodeInterface],
+  description: `Where a product's back end hears of changes, by a signed POST (Standard Webhooks): ids and states, never secrets. For ADMIN keys.
+A delivery is made at least once: the same \`webhook-id\` may come twice. What happens to one credential or connection request is first sent in
+order, but a delivery that had to be repeated comes late: \`data.sequence\` is the order.
+Any 2xx within 15 seconds is a success. Anything else is tried again for three days, less and less often, or when Retry-After says;
+410 switches the webhook off. Redirects are not followed, and private addresses not called.`,
+});
+
+export const WebhookDeliveryType = builder.prismaObject("WebhookDelivery", {
+  interfaces: [NodeInterface],
+  description: "One event on its way to one webhook, kept for 30 days.",
+});
+
 type NodeRef = Parameters<typeof builder.connectionObject>[0]["type"];
 
 /** The one `XConnection` and `XEdge` of a type. */
@@ -93,3 +107,5 @@ export const ConnectionRequestConnection = connectionOf(ConnectionRequestType, "
 export const CredentialConnection = connectionOf(CredentialType, "Credential", "credentials");
 export const CredentialEventConnection = connectionOf(CredentialEventType, "CredentialEvent", "credential events");
 export const AuditEventConnection = connectionOf(AuditEventType, "AuditEvent", "audit events");
+export const WebhookConnection = connectionOf(WebhookType, "Webhook", "webhooks");
+export const WebhookDeliveryConnection = connectionOf(WebhookDeliveryType, "WebhookDelivery", "deliveries of webhooks");

@@ -12,9 +12,16 @@ import "./auth-config-mutations.ts";
 import "./connection-request.ts";
 import "./connection-request-mutations.ts";
 import "./credential.ts";
+import "./credential-create.ts";
 import "./credential-mutations.ts";
+import "./call-api.ts";
 import "./subscriptions.ts";
 import "./audit-event.ts";
+import "./webhook.ts";
+import "./webhook-mutations.ts";
+import "./audit-chain.ts";
+import "./key-rotation.ts";
 import { builder } from "./builder.ts";
+import { recordDenials } from "./denials.ts";
 
-export const schema = builder.toSchema();
+export const schema = recordDenials(builder.toSchema());

@@ -31,9 +31,11 @@ export const CredentialStatusEnum = enumType(
 );
 
 export const ConnectionFlowEnum = enumType("ConnectionFlow", "How consent is obtained.", {
-  AUTHORIZATION_CODE: "The browser goes to the provider and comes back with a code (RFC 6749 section 4.1, with PKCE).",
-  DEVICE: "The user types a code on another device (RFC 8628).",
-  CLIENT_CREDENTIALS: "No user is involved (RFC 6749 section 4.4).",
+  AUTHORIZATION_CODE:
+    "The browser goes to the provider and comes back with a code (RFC 6749 section 4.1, with PKCE), or as OAuth 1.0a says.",
+  DEVICE: "The user types a code on another device (RFC 8628): see `deviceAuthorization`.",
+  CLIENT_CREDENTIALS:
+    "The config's own client gets tokens of its own (RFC 6749 section 4.4): the request goes on by itself, and ends without anybody's consent.",
 });
 
 export const FailureCodeEnum = enumType("FailureCode", "Why a connection request failed. Open: keep a default branch.", {

@@ -21,6 +21,10 @@ const CredentialChangeType = builder.objectRef<CredentialChangeMessage>("Credent
       resolve: ({ credential }) => credential,
     }),
     deletedId: t.exposeID("deletedId", { nullable: true, description: "The id that it had; null unless it is gone." }),
+    sequence: t.exposeInt("sequence", {
+      description:
+        "Of the event in the credential's `history`, and of the webhooks that tell of it: what was seen already has it too.",
+    }),
     cursor: t.exposeString("cursor", { description: "Pass it as `after` to go on from here." }),
   }),
 });

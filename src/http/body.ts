@@ -4,6 +4,8 @@ import { RequestError } from "../lib/errors.ts";
 /** How much of a refused body is read and thrown away, so that the client gets to read the answer, before the line is cut. */
 const DISCARD_BYTES = 64 * 1024 * 1024;
 const DISCARD_MS = 10_000;
+/** How long a body may take to arrive. */
+const ARRIVAL_MS = 60_000;
 
 /**
  * The whole body, counted while it arrives: past `limit` nothing more is kept and RequestError 413 is thrown.
@@ -22,6 +24,11 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Buffe
     return Promise.reject(tooLarge(limit));
   }
   return new Promise((resolve, reject) => {
+    const slow = setTimeout(() => {
+      discardBody(request);
+      reject(new RequestError("BAD_REQUEST", "The request took too long to arrive.", 408));
+    }, ARRIVAL_MS);
+    slow.unref();
     const chunks: Buffer[] = [];
     let size = 0;
     request.on("data", (chunk: Buffer) => {
@@ -36,8 +43,14 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Buffe
       reject(tooLarge(limit));
     });
     // "close" comes after every "end", too: an error made for nothing costs as much as reading the body.
-    const cutOff = () => request.complete || reject(new RequestError("BAD_REQUEST", "The request was cut off.", 400));
-    request.on("end", () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    const cutOff = () => {
+      clearTimeout(slow);
+      if (!request.complete) reject(new RequestError("BAD_REQUEST", "The request was cut off.", 400));
+    };
+    request.on("end", () => {
+      clearTimeout(slow);
+      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+    });
     request.on("error", cutOff);
     request.on("close", cutOff);
   });
@@ -56,8 +69,13 @@ export function tooLarge(limit: number): RequestError {
   );
 }
 
-/** Lets the rest of a body run into nothing. Cutting the line instead would often destroy the answer before the client has read it. */
-function discardBody(request: IncomingMessage): void {
+/**
+ * Lets the rest of a body run into nothing; resolves when it has, or was cut. Cutting the line at once would often destroy the answer
+ * before the client has read it.
+ */
+export function discardBody(request: IncomingMessage): Promise<void> {
+  // Somebody who waits for more of it would keep it from flowing.
+  request.removeAllListeners("readable");
   let size = 0;
   const timer = setTimeout(() => request.destroy(), DISCARD_MS);
   timer.unref();
@@ -66,9 +84,15 @@ function discardBody(request: IncomingMessage): void {
     if (size > DISCARD_BYTES) request.destroy();
   });
   request.on("error", () => {});
-  request.on("close", () => clearTimeout(timer));
-  request.on("end", () => clearTimeout(timer));
   request.resume();
+  return new Promise((resolve) => {
+    const over = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    request.on("close", over);
+    request.on("end", over);
+  });
 }
 
 /** The fields of an `application/x-www-form-urlencoded` body. Throws RequestError 415 for any other content type. */

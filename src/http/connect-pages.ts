@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { connectPage, type Outcome, openLink, submitPerson } from "../domain/authorization.ts";
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import { connectPage, type Outcome, openLink, submitConnectPage, submitPerson } from "../domain/authorization.ts";
 import { RequestError } from "../lib/errors.ts";
 import { readForm } from "./body.ts";
 import { readCookies, serializeCookie } from "./cookies.ts";
@@ -26,40 +26,52 @@ export function connectRoutes(face: Face): Route[] {
           cookies: readCookies(request),
           ip: face.clientIp(request),
         });
-        if ("redirectTo" in outcome && isNavigation(request)) return sendPage(response, onwardPage(outcome.redirectTo));
-        sendOutcome(face, response, outcome);
+        sendAnswer(face, request, response, outcome);
       },
     },
     {
       path: "/connect/:token",
-      async GET({ response, parameters: { token = "" } }) {
-        sendPage(response, connectionPage(await connectPage(services, { token })));
+      HEAD: acknowledgeHead,
+      GET: unlessPrefetched(async ({ request, response, parameters: { token = "" } }) => {
+        const link = { token, cookies: readCookies(request), ip: face.clientIp(request) };
+        sendOutcome(face, response, await connectPage(services, link));
+      }),
+      async POST({ request, response, parameters: { token = "" } }) {
+        assertOwnForm(request, services.publicUrl);
+        // Key files are typed in here too.
+        const form = await readForm(request, FILES_IN_A_FORM * face.limits.formBytes);
+        const link = { token, cookies: readCookies(request), ip: face.clientIp(request) };
+        sendAnswer(face, request, response, await submitConnectPage(services, { ...link, form }));
       },
     },
     {
       path: "/connect/:token/authorize",
       HEAD: acknowledgeHead,
-      GET: unlessPrefetched(async ({ response, parameters: { token = "" } }) => {
-        sendOutcome(face, response, await openLink(services, { token }));
+      GET: unlessPrefetched(async ({ request, response, parameters: { token = "" } }) => {
+        sendOutcome(face, response, await openLink(services, { token, ip: face.clientIp(request) }));
       }),
     },
   ];
 }
 
-export function sendOutcome(face: Face, response: ServerResponse, outcome: Outcome): void {
-  if ("page" in outcome) {
-    sendPage(response, connectionPage(outcome.page));
-    return;
-  }
-  const secure = face.services.publicUrl.startsWith("https:");
-  send(response, 303, {
-    location: outcome.redirectTo,
-    ...(outcome.setCookie && { "set-cookie": serializeCookie(outcome.setCookie, secure) }),
-  });
+const FILES_IN_A_FORM = 4;
+
+/** What answers a form. */
+function sendAnswer(face: Face, request: IncomingMessage, response: ServerResponse, outcome: Outcome): void {
+  if ("redirectTo" in outcome && isNavigation(request)) sendPage(response, onwardPage(outcome.redirectTo));
+  else sendOutcome(face, response, outcome);
 }
 
-export function sendPage(response: ServerResponse, page: Page): void {
-  send(response, page.status, { "content-type": "text/html; charset=utf-8", "content-security-policy": page.policy }, page.body);
+export function sendOutcome(face: Face, response: ServerResponse, outcome: Outcome): void {
+  const secure = face.services.publicUrl.startsWith("https:");
+  const headers = outcome.setCookie ? { "set-cookie": serializeCookie(outcome.setCookie, secure) } : {};
+  if ("page" in outcome) sendPage(response, connectionPage(outcome.page), headers);
+  else send(response, 303, { location: outcome.redirectTo, ...headers });
+}
+
+export function sendPage(response: ServerResponse, page: Page, more: OutgoingHttpHeaders = {}): void {
+  const headers = { "content-type": "text/html; charset=utf-8", "content-security-policy": page.policy, ...more };
+  send(response, page.status, headers, page.body);
 }
 
 /** A HEAD begins nothing: mail scanners send it to every link. */

@@ -11,6 +11,8 @@ import { createContext } from "../graphql/context.ts";
 import type { PreparedDocument } from "../graphql/document.ts";
 import { maskError } from "../graphql/errors.ts";
 import { RequestError } from "../lib/errors.ts";
+import { count, observe, openSubscriptions } from "../lib/metrics.ts";
+import { traced } from "../lib/tracing.ts";
 import type { Face } from "./options.ts";
 import type { GraphQLParameters } from "./parameters.ts";
 
@@ -39,8 +41,17 @@ export function executeWithinLimit(
   parameters: GraphQLParameters,
   caller: Caller | null,
 ): ExecutionResult | Promise<ExecutionResult> {
-  const work = executeOperation(face, prepared, parameters, caller);
-  if (!(work instanceof Promise)) return work;
+  const type = prepared.operation.operation;
+  const started = performance.now();
+  const noted = (result: ExecutionResult) => {
+    count("graphql_operations", { type, outcome: result.data === undefined ? "refused" : result.errors ? "error" : "ok" });
+    observe("graphql_operation", { type }, (performance.now() - started) / 1000);
+    return result;
+  };
+  const work = traced(`graphql ${type}`, { attributes: { "graphql.operation.type": type } }, () =>
+    executeOperation(face, prepared, parameters, caller),
+  );
+  if (!(work instanceof Promise)) return noted(work);
   let timer: NodeJS.Timeout;
   const limit = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
@@ -49,7 +60,7 @@ export function executeWithinLimit(
       reject(new RequestError("QUERY_TOO_COMPLEX", message, 503));
     }, face.limits.operationMs);
   });
-  return Promise.race([work, limit]).finally(() => clearTimeout(timer));
+  return Promise.race([work.then(noted), limit]).finally(() => clearTimeout(timer));
 }
 
 /**
@@ -86,21 +97,34 @@ function mapped<Event, Result>(
   source: AsyncGenerator<Event, void, void>,
   toResult: (event: Event) => Result | Promise<Result>,
 ): AsyncGenerator<Result, void, void> {
+  let isOpen = true;
+  openSubscriptions.inc();
+  const end = () => {
+    if (isOpen) openSubscriptions.dec();
+    isOpen = false;
+  };
   const results: AsyncGenerator<Result, void, void> = {
     async next() {
-      const { done, value } = await source.next();
+      const { done, value } = await source.next().catch((error: unknown) => {
+        end();
+        throw error;
+      });
+      if (done) end();
       return done ? { done: true, value: undefined } : { done: false, value: await toResult(value) };
     },
     async return() {
+      end();
       await source.return();
       return { done: true, value: undefined };
     },
     async throw(error) {
+      end();
       await source.throw(error);
       return { done: true, value: undefined };
     },
     [Symbol.asyncIterator]: () => results,
     async [Symbol.asyncDispose]() {
+      end();
       await source.return();
     },
   };

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { GraphQLSchema } from "graphql";
 import type { Services } from "../domain/services.ts";
+import type { ExchangeLimits } from "../egress/index.ts";
 import type { Engine } from "./engine.ts";
 
 /** What `createHttpServer` takes beside the services; only `schema` has no default. */
@@ -8,10 +9,15 @@ export interface HttpOptions {
   schema: GraphQLSchema;
   /** GraphiQL and introspection. Default false. */
   exploration?: boolean;
+  /** Who may read /metrics. Default `closed`. */
+  metrics?: MetricsAccess;
   limits?: Partial<Limits>;
   /** Whose address goes into the audit log. Default: the socket's; `X-Forwarded-For` is whatever a client says it is. */
   clientIp?: (request: IncomingMessage) => string | null;
 }
+
+/** `open`: anybody who reaches us; `closed`: nobody; else who has the token. */
+export type MetricsAccess = "open" | "closed" | { token: string };
 
 export interface Limits {
   /** Of a GraphQL request, decoded. */
@@ -33,6 +39,15 @@ export interface Limits {
   slowMs: number;
   /** Between two pings on a quiet stream. */
   keepAliveMs: number;
+  /** Of one call through the proxy. */
+  proxy: ProxyLimits;
+}
+
+export interface ProxyLimits extends ExchangeLimits {
+  /** Of the request's body, as it comes. */
+  maxRequestBytes: number;
+  /** Up to here it is kept until the answer is there, so that it can be sent once more. */
+  bufferedBytes: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -46,6 +61,14 @@ export const DEFAULT_LIMITS: Limits = {
   bufferedBytes: 1024 * 1024,
   slowMs: 10_000,
   keepAliveMs: 25_000,
+  proxy: {
+    answerMs: 60_000,
+    idleMs: 30_000,
+    totalMs: 900_000,
+    maxBytes: 1000 * 1024 * 1024,
+    maxRequestBytes: 100 * 1024 * 1024,
+    bufferedBytes: 1024 * 1024,
+  },
 };
 
 /** What every handler of this folder shares: composed once by `createHttpServer`. */
@@ -54,6 +77,7 @@ export interface Face {
   readonly schema: GraphQLSchema;
   readonly engine: Engine;
   readonly exploration: boolean;
+  readonly metrics: MetricsAccess;
   readonly limits: Limits;
   readonly clientIp: (request: IncomingMessage) => string | null;
   /** True from `close()` on: nothing new is begun. */

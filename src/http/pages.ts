@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { PageModel } from "../domain/authorization.ts";
+import { FORM_STYLE, formContent } from "./form-page.ts";
 import { type Html, html, trusted } from "./html.ts";
 
 /** A page ready to send: its text and the policy that lets in its own style, its own script, and nothing else. */
@@ -10,9 +11,9 @@ export interface Page {
 }
 
 const STYLE = `
-:root { color-scheme: light dark; --ink: #1b2430; --soft: #556070; --page: #f4f6f8; --card: #fff; --line: #c9d1da; --accent: #0b5f5a; --on-accent: #fff; }
+:root { color-scheme: light dark; --ink: #1b2430; --soft: #556070; --page: #f4f6f8; --card: #fff; --line: #c9d1da; --accent: #0b5f5a; --on-accent: #fff; --wrong: #a4161a; }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #eef2f6; --soft: #aab6c3; --page: #12171d; --card: #1b222b; --line: #3b4754; --accent: #6fd3c9; --on-accent: #06211f; }
+  :root { --ink: #eef2f6; --soft: #aab6c3; --page: #12171d; --card: #1b222b; --line: #3b4754; --accent: #6fd3c9; --on-accent: #06211f; --wrong: #ff9b9b; }
 }
 * { box-sizing: border-box; }
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1.5rem; background: var(--page); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
@@ -23,10 +24,11 @@ p, ul { margin: 0 0 1rem; }
 .actions { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1.5rem; }
 button, .button { font: inherit; font-weight: 600; padding: .625rem 1.125rem; border-radius: .5rem; border: 1px solid var(--line); background: transparent; color: inherit; text-decoration: none; cursor: pointer; }
 .primary { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
+.code { font: 600 1.75rem/1.3 ui-monospace, monospace; letter-spacing: .08em; user-select: all; }
 a { color: var(--accent); }
 a.primary { color: var(--on-accent); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-`;
+${FORM_STYLE}`;
 
 /**
  * Tells the registered origin, never anybody else, and then goes on to the return URL, or closes where all is well and nothing is left
@@ -45,6 +47,8 @@ const SCRIPT_HASH = hashSource(POPUP_SCRIPT);
 
 const TITLES: Record<PageModel["kind"], (page: PageModel) => string> = {
   START: (page) => `Connect ${page.connectorName ?? "your account"}`,
+  FORM: (page) => `Connect ${page.connectorName ?? "your account"}`,
+  DEVICE: (page) => `Connect ${page.connectorName ?? "your account"}`,
   CONFIRM: () => "Is this you?",
   WAIT: () => "One moment",
   DONE: () => "Connected",
@@ -56,19 +60,37 @@ const TITLES: Record<PageModel["kind"], (page: PageModel) => string> = {
 };
 
 export function connectionPage(model: PageModel): Page {
-  const title = TITLES[model.kind](model);
+  const heading = TITLES[model.kind](model);
+  // A screen reader begins with the title.
+  const title = model.form && model.form.error !== null ? `Error: ${heading}` : heading;
   const content = html`
     ${model.productName && html`<p class="soft">${model.productName}</p>`}
-    <h1>${title}</h1>
+    <h1>${heading}</h1>
     <p>${model.message}</p>
     ${model.remedy && html`<p>${model.remedy}</p>`}
-    ${facts(model)} ${actions(model)} ${model.popup && popup(model.popup, model.returnTo)}`;
-  const head = model.kind === "WAIT" ? html`<meta http-equiv="refresh" content="3">` : null;
-  return page({ status: model.status, title, content, head, formAction: model.kind === "CONFIRM", script: Boolean(model.popup) });
+    ${facts(model)} ${model.device && deviceContent(model.device)} ${model.form && formContent(model.form)} ${actions(model)} ${model.popup && popup(model.popup, model.returnTo)}`;
+  const waits = model.kind === "WAIT" || model.kind === "DEVICE";
+  const head = waits ? html`<meta http-equiv="refresh" content="${model.kind === "WAIT" ? "3" : "5"}">` : null;
+  return page({
+    status: model.status,
+    title,
+    content,
+    head,
+    formAction: model.kind === "CONFIRM" || model.kind === "FORM",
+    script: Boolean(model.popup),
+  });
+}
+
+/** The code as text that can be copied, and the way to where it goes; this page stays open and tells the outcome. */
+function deviceContent({ userCode, verificationUri, verificationUriComplete }: NonNullable<PageModel["device"]>): Html {
+  return html`
+    <p class="code">${userCode}</p>
+    <div class="actions"><a class="button primary" href="${verificationUriComplete ?? verificationUri}" target="_blank" rel="noopener noreferrer nofollow">Open ${verificationUri}</a></div>
+    <p class="soft">This page shows when it is done.</p>`;
 }
 
 function facts({ kind, userLabel, scopes }: PageModel): Html | null {
-  if (kind !== "START" && kind !== "CONFIRM") return null;
+  if (kind !== "START" && kind !== "CONFIRM" && kind !== "FORM" && kind !== "DEVICE") return null;
   return html`
     ${userLabel && html`<p>For: <strong>${userLabel}</strong></p>`}
     ${

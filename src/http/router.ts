@@ -3,22 +3,22 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 export interface Hit {
   request: IncomingMessage;
   response: ServerResponse;
-  /** The path's variable segments, decoded. */
+  /** The path's variable segments, decoded; `*` as it came, from its slash on. */
   parameters: Record<string, string>;
   /** The query string's. */
   query: URLSearchParams;
 }
 
 export type Handler = (hit: Hit) => Promise<void> | void;
-/** A route without its own HEAD answers one with GET's headers; where GET begins something, it brings one. */
-export type Route = { path: string } & Partial<Record<"GET" | "HEAD" | "POST" | "OPTIONS", Handler>>;
+/** A route without its own HEAD answers one with GET's headers; where GET begins something, it brings one. `ANY` takes every method. */
+export type Route = { path: string } & Partial<Record<"GET" | "HEAD" | "POST" | "OPTIONS" | "ANY", Handler>>;
 
 export type Match =
-  | { kind: "found"; handler: Handler; parameters: Record<string, string> }
-  | { kind: "method"; allow: string }
+  | { kind: "found"; route: string; handler: Handler; parameters: Record<string, string> }
+  | { kind: "method"; route: string; allow: string }
   | { kind: "none" };
 
-/** A table of `/segment/:variable` paths. A dozen routes: walking the table costs less than a tree would. */
+/** A table of `/segment/:variable` paths, of which the last segment may be `*`: whatever comes. A dozen routes: walking the table costs less than a tree would. */
 export function createRouter(routes: Route[]): (method: string, path: string) => Match {
   const table = routes.map((route) => ({ route, segments: route.path.split("/") }));
 
@@ -27,17 +27,24 @@ export function createRouter(routes: Route[]): (method: string, path: string) =>
     for (const { route, segments } of table) {
       const parameters = fit(segments, given);
       if (!parameters) continue;
-      const handler = route[method as "GET"] ?? (method === "HEAD" ? route.GET : undefined);
-      return handler ? { kind: "found", handler, parameters } : { kind: "method", allow: allowed(route) };
+      const handler = route[method as "GET"] ?? (method === "HEAD" ? route.GET : undefined) ?? route.ANY;
+      return handler
+        ? { kind: "found", route: route.path, handler, parameters }
+        : { kind: "method", route: route.path, allow: allowed(route) };
     }
     return { kind: "none" };
   };
 }
 
 function fit(segments: string[], given: string[]): Record<string, string> | null {
-  if (segments.length !== given.length) return null;
+  const open = segments.at(-1) === "*";
+  if (open ? given.length < segments.length : given.length !== segments.length) return null;
   const parameters: Record<string, string> = {};
   for (const [index, segment] of segments.entries()) {
+    if (open && index === segments.length - 1) {
+      parameters["*"] = `/${given.slice(index).join("/")}`;
+      break;
+    }
     const value = given[index] ?? "";
     if (!segment.startsWith(":")) {
       if (segment !== value) return null;

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from "node:stream";
 import { createOriginList } from "../domain/origins.ts";
 import type { Services } from "../domain/services.ts";
+import { inSpan } from "../lib/tracing.ts";
 import { declaresTooMuch } from "./body.ts";
 import { callbackRoutes } from "./callback.ts";
 import { connectRoutes, sendPage } from "./connect-pages.ts";
@@ -10,8 +11,11 @@ import { createEngine } from "./engine.ts";
 import { createGraphiQL } from "./graphiql.ts";
 import { createGraphQLHandlers } from "./graphql.ts";
 import { healthRoutes } from "./health.ts";
+import { metricsRoutes } from "./metrics.ts";
+import { observeRequest } from "./observe.ts";
 import { DEFAULT_LIMITS, type Face, type HttpOptions, socketAddress } from "./options.ts";
 import { homePage, messagePage } from "./pages.ts";
+import { isProxied, proxyRoutes } from "./proxy.ts";
 import { prefersHtml, refusal, sendJson, toRequestError, UnexpectedError, unexpectedBody } from "./respond.ts";
 import { createRouter } from "./router.ts";
 import { createEventStreams } from "./sse.ts";
@@ -34,6 +38,7 @@ export function createHttpServer(services: Services, options: HttpOptions): Http
     schema: options.schema,
     engine: createEngine(options.schema),
     exploration: options.exploration ?? false,
+    metrics: options.metrics ?? "closed",
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     clientIp: options.clientIp ?? socketAddress,
     draining: () => draining,
@@ -48,13 +53,16 @@ export function createHttpServer(services: Services, options: HttpOptions): Http
     { path: "/", GET: ({ response }) => sendPage(response, homePage(face.exploration)) },
     ...callbackRoutes(face),
     ...connectRoutes(face),
+    ...proxyRoutes(face),
     ...healthRoutes(face),
+    ...metricsRoutes(face),
   ]);
 
   const server = createServer(
     {
       headersTimeout: 15_000,
-      requestTimeout: 60_000,
+      // The longest that any request may take to arrive; all but the proxy's have less (readBody).
+      requestTimeout: face.limits.proxy.totalMs,
       keepAliveTimeout: 65_000,
       connectionsCheckingInterval: 5_000,
       maxHeaderSize: 32 * 1024,
@@ -67,9 +75,15 @@ export function createHttpServer(services: Services, options: HttpOptions): Http
     try {
       const { path, query } = split(request.url ?? "/");
       const found = match(request.method ?? "GET", path);
+      observeRequest(services, request, response, found.kind === "none" ? "none" : found.route);
       if (found.kind === "none") return sendNotFound(request, response);
       if (found.kind === "method") return sendMethodNotAllowed(response, found.allow);
-      await found.handler({ request, response, parameters: found.parameters, query });
+      const { method, headers } = request;
+      const attributes = { "http.request.method": method ?? "GET", "http.route": found.route };
+      await inSpan(`${method} ${found.route}`, { kind: "SERVER", attributes, parent: headers }, async (span) => {
+        await found.handler({ request, response, parameters: found.parameters, query });
+        span?.setAttribute("http.response.status_code", response.statusCode);
+      });
     } catch (error) {
       sendFailure(face, request, response, error);
     }
@@ -77,8 +91,8 @@ export function createHttpServer(services: Services, options: HttpOptions): Http
 
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => {});
-    if (split(request.url ?? "/").path !== GRAPHQL_PATH)
-      return void socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    const { path } = split(request.url ?? "/");
+    if (path !== GRAPHQL_PATH) return void socket.end(refusedUpgrade(isProxied(path)));
     webSockets.upgrade(request, socket, head).catch((error: unknown) => {
       services.log.error({ err: error }, "A WebSocket could not be opened.");
       socket.destroy();
@@ -86,7 +100,8 @@ export function createHttpServer(services: Services, options: HttpOptions): Http
   });
   // A client that asks before it sends is told at once; without the 100 it keeps a body to itself that would be refused.
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
-    if (!declaresTooMuch(request, face.limits.bodyBytes)) response.writeContinue();
+    const limit = isProxied(request.url ?? "/") ? face.limits.proxy.maxRequestBytes : face.limits.bodyBytes;
+    if (!declaresTooMuch(request, limit)) response.writeContinue();
     server.emit("request", request, response);
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
@@ -117,6 +132,12 @@ function split(target: string): { path: string; query: URLSearchParams } {
   const mark = target.indexOf("?");
   if (mark < 0) return { path: target, query: new URLSearchParams() };
   return { path: target.slice(0, mark), query: new URLSearchParams(target.slice(mark + 1)) };
+}
+
+/** To a request for another protocol than HTTP (RFC 9110 section 7.8): the proxy carries calls and answers, no sockets. */
+function refusedUpgrade(proxied: boolean): string {
+  const status = proxied ? "501 Not Implemented\r\nMoorline-Error: UPGRADE_REFUSED" : "404 Not Found";
+  return `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
 }
 
 function sendNotFound(request: IncomingMessage, response: ServerResponse): void {

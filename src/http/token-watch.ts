@@ -110,7 +110,8 @@ export function createTokenWatch(services: Services): TokenWatch {
 
   async function recheck(id: string, group: Group): Promise<void> {
     try {
-      const caller = await authenticate(services, { authorization: group.authorization.reveal(), ip: null, locale: null });
+      const authorization = group.authorization.reveal();
+      const caller = await authenticate(services, { authorization, ip: null, locale: null, recheck: true });
       Object.assign(group, { databaseNow: caller.now, readAt: performance.now(), expiresAt: caller.expiresAt });
       if (groups.get(id) === group) arm(id, group);
     } catch (error) {

@@ -1,38 +1,43 @@
 import type { Services } from "../domain/services.ts";
+import { advanceRequests } from "./advance-requests.ts";
+import { deliverWebhooks } from "./deliver-webhooks.ts";
+import { destroyKeys } from "./destroy-keys.ts";
+import { expireCredentials } from "./expire-credentials.ts";
 import { expireRequests } from "./expire-requests.ts";
+import { forgetAttempts } from "./forget-attempts.ts";
+import { forgetDeliveries } from "./forget-deliveries.ts";
 import { forgetOpenings } from "./forget-openings.ts";
+import { refreshAhead } from "./refresh-ahead.ts";
+import { revokeTokens } from "./revoke-tokens.ts";
+import { rotateKeysJob } from "./rotate-keys.ts";
+import { type Job, startJob } from "./runner.ts";
+import { sealAudit } from "./seal-audit.ts";
 
-interface Job {
-  name: string;
-  everyMs: number;
-  run(services: Services): Promise<unknown>;
-}
-
+/** Every background job. What each has to do stands in rows with a time; a job that is told of one by NOTIFY (`wake`) is only quicker. */
 const JOBS: Job[] = [
+  { name: "advance-requests", everyMs: 1_000, wake: "job:advance-requests", run: advanceRequests },
   { name: "expire-requests", everyMs: 2_000, run: expireRequests },
+  { name: "expire-credentials", everyMs: 2_000, run: expireCredentials },
+  { name: "webhooks", everyMs: 2_000, wake: "job:webhooks", run: deliverWebhooks },
+  { name: "forget-deliveries", everyMs: 300_000, run: forgetDeliveries },
   { name: "forget-openings", everyMs: 600_000, run: forgetOpenings },
+  { name: "forget-attempts", everyMs: 600_000, run: forgetAttempts },
+  { name: "refresh-ahead", everyMs: 5_000, run: refreshAhead },
+  { name: "revoke-tokens", everyMs: 5_000, wake: "job:revoke-tokens", run: revokeTokens },
+  { name: "destroy-keys", everyMs: 60_000, wake: "job:destroy-keys", run: destroyKeys },
+  { name: "seal-audit", everyMs: 2_000, run: sealAudit },
+  { name: "rotate-keys", everyMs: 5_000, wake: "job:rotate-keys", run: rotateKeysJob },
 ];
 
-/** Runs each job every so often, one run at a time; `stop` waits for those that are running. Every process runs them: each is safe beside itself. */
-export function startJobs(services: Services): { stop(): Promise<void> } {
-  const running = new Map<string, Promise<void>>();
-  const timers = JOBS.map((job) =>
-    setInterval(() => {
-      if (running.has(job.name)) return;
-      const run = job
-        .run(services)
-        .then(() => {})
-        .catch((error: unknown) =>
-          services.log.error({ err: error, job: job.name }, "a background job failed and will run again"),
-        )
-        .finally(() => running.delete(job.name));
-      running.set(job.name, run);
-    }, job.everyMs),
-  );
+/** What MOORLINE_SKIP_JOBS may name. */
+export const JOB_NAMES: readonly string[] = JOBS.map(({ name }) => name);
+
+/** Starts every job but those that this process leaves to others. Every process may run them: each is safe beside itself. */
+export function startJobs(services: Services, { skip = [] }: { skip?: readonly string[] } = {}): { stop(): Promise<void> } {
+  const started = JOBS.filter(({ name }) => !skip.includes(name)).map((job) => startJob(services, job));
   return {
     async stop() {
-      for (const timer of timers) clearInterval(timer);
-      await Promise.all(running.values());
+      await Promise.all(started.map((job) => job.stop()));
     },
   };
 }
