@@ -8,6 +8,7 @@ import { type CustomConnectorInput, customConnector, issuerToDiscover } from "..
 import { fieldsToJsonSchema, validateFields } from "../src/catalogue/fields.ts";
 import { createCatalogue, loadCatalogue } from "../src/catalogue/index.ts";
 import {
+  endpointsOf,
   expandJson,
   expandUrl,
   hostRulesOf,
@@ -16,7 +17,7 @@ import {
   urlTemplatesOf,
   variablesOf,
 } from "../src/catalogue/templates.ts";
-import type { ConnectorDefinition, FieldDefinition } from "../src/catalogue/types.ts";
+import type { ConnectorDefinition, FieldDefinition, QuirkUse } from "../src/catalogue/types.ts";
 import { InvalidInputError } from "../src/lib/errors.ts";
 import { QUIRKS } from "../src/schemes/oauth2/index.ts";
 
@@ -46,7 +47,7 @@ describe("each connector file", () => {
 
   it.each(FILES)("%s knows its quirks, anchors its patterns, and repeats itself nowhere", (file) => {
     for (const scheme of read(file).schemes) {
-      for (const quirk of scheme.quirks ?? []) {
+      for (const quirk of (scheme as { quirks?: QuirkUse[] }).quirks ?? []) {
         const known = (QUIRKS as Record<string, { value?: string }>)[quirk.name];
         expect(known, quirk.name).toBeDefined();
         expect(quirk.value !== undefined, quirk.name).toBe(known?.value !== undefined);
@@ -61,7 +62,7 @@ describe("each connector file", () => {
         expect(pattern).not.toMatch(/[+*][^()]*\)[+*{]/);
         expect(new RegExp(pattern, "u")).toBeInstanceOf(RegExp);
       }
-      const names = scheme.scopes.map(({ name }) => name);
+      const names = (scheme.scopes ?? []).map(({ name }) => name);
       expect(new Set(names).size).toBe(names.length);
     }
   });
@@ -79,7 +80,7 @@ describe("each connector file", () => {
 
 describe("the catalogue", () => {
   it("offers a connector only where the operator's variables fill it", () => {
-    expect(catalogue.get("sandbox")?.schemes[0]?.tokenUrl).toBe("http://127.0.0.1:4001/token");
+    expect(endpointsOf(catalogue.get("sandbox")!.schemes[0]!).tokenUrl).toBe("http://127.0.0.1:4001/token");
     expect(loadCatalogue({ variables: {} }).get("sandbox")).toBeNull();
     expect(loadCatalogue({ variables: {} }).get("github")?.name).toBe("GitHub");
     expect(catalogue.get("__proto__")).toBeNull();
@@ -281,7 +282,7 @@ describe("a project's own connector", () => {
     ["a, b", ","],
   ])("reads the scopes in %j", (scope, separator) => {
     const [scheme] = make({ ...ENDPOINTS, scope }).schemes;
-    expect(scheme?.scopes.map(({ name }) => name)).toEqual(["a", "b"]);
+    expect(scheme?.scopes?.map(({ name }) => name)).toEqual(["a", "b"]);
     expect(scheme?.scopeSeparator).toBe(separator);
   });
 

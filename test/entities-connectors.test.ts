@@ -173,7 +173,6 @@ describe("a connector of one's own", () => {
       },
       "scheme.oauth2.authorizationParameters.state NOT_ALLOWED",
     ],
-    ["another scheme than OAuth", { scheme: { none: {} } }, "scheme REQUIRED"],
     [
       "a verification without an API",
       {

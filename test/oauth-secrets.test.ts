@@ -3,6 +3,7 @@ import { symbols } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { browse } from "../src/sandbox/play-user.ts";
 import { startTestApp, type TestApp } from "./support/app.ts";
+import { everyTable } from "./support/canary-search.ts";
 import { payload } from "./support/graphql.ts";
 import { auditEvents, begin, goToConfirmPage, readCredential, reauthorize, refresh, reveal } from "./support/oauth.ts";
 import { connect, createConfig, goThrough, readRequest } from "./support/seed.ts";
@@ -16,30 +17,6 @@ beforeAll(async () => {
   log[symbols.streamSym] = { write: (line) => void written.push(line) };
 });
 afterAll(() => app.close());
-
-async function everyTable(): Promise<{ table: string; text: string }[]> {
-  const { database } = app.services;
-  const tables = await database.query<{ name: string }>(
-    "test_tables",
-    "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'",
-    [],
-  );
-  const dumps = [];
-  for (const { name } of tables) {
-    // Bytes come as hex: looked at as text too, in case a secret was stored as it is.
-    const rows = await database.query<{ row: string }>(
-      `test_dump_${name}`,
-      `SELECT to_jsonb(t)::text AS row FROM "${name}" t`,
-      [],
-    );
-    const text = rows.map(({ row }) => row).join("\n");
-    dumps.push({
-      table: name,
-      text: text + text.replace(/\\\\x([0-9a-f]+)/g, (_, hex) => Buffer.from(hex, "hex").toString("latin1")),
-    });
-  }
-  return dumps;
-}
 
 test("no secret is in any table, log line, event, message or page", async () => {
   const client = await app.sandbox!.control.createClient({ redirectUris: [`${app.url}/oauth/callback/sandbox`], switches: {} });
@@ -95,7 +72,7 @@ test("no secret is in any table, log line, event, message or page", async () => 
   app.services.log.info({ probe: true }, "the log is heard");
   expect(written.at(-1)).toContain("the log is heard");
 
-  const dumps = await everyTable();
+  const dumps = await everyTable(app);
   expect(dumps.find(({ table }) => table === "Credential")!.text).toContain("Ada Lovelace");
   expect(dumps.find(({ table }) => table === "SealedSecret")!.text.length).toBeGreaterThan(1_000);
   expect(secrets.size).toBeGreaterThan(8);

@@ -8,6 +8,7 @@ import { decodeId, encodeId } from "../src/lib/ids.ts";
 import { startTestApp, type TestApp } from "./support/app.ts";
 import { run } from "./support/graphql.ts";
 import { connect, createSession, createUser, initiate } from "./support/seed.ts";
+import { ask, made } from "./support/typed.ts";
 
 let app: TestApp;
 let session: string;
@@ -78,6 +79,34 @@ describe("the hot operations' SQL statements", () => {
     const query = `mutation Q($id: ID!) { revealCredential(input: { id: $id }) {
       ... on RevealCredentialPayload { revealed { accessToken headers } } } }`;
     const [only, ...more] = own(await statements(app.adminKey, query, { id: credentialId }));
+    expect(only).toContain('INSERT INTO "AuditEvent"');
+    expect(more).toEqual([]);
+  });
+
+  it("are one for revealCredential of what somebody typed, too", async () => {
+    const scheme = { basic: {} };
+    await ask(app, app.adminKey, "createConnector", { slug: "typed", name: "Typed", baseUrl: "https://api.example", scheme });
+    await ask(app, app.adminKey, "createAuthConfig", { connectorSlug: "typed", name: "Typed" });
+    const fields = { username: "ada", password: "secret" };
+    const input = { target: { connectorSlug: "typed" }, projectOwned: true, fields };
+    const { id } = await made(ask(app, app.adminKey, "createCredential", input));
+    const query = `mutation Q($id: ID!) { revealCredential(input: { id: $id }) {
+      ... on RevealCredentialPayload { revealed { fields headers } } } }`;
+    const [only, ...more] = own(await statements(app.adminKey, query, { id }));
+    expect(only).toContain('INSERT INTO "AuditEvent"');
+    expect(more).toEqual([]);
+  });
+
+  it("are one for a call to an API, with what the project presets too", async () => {
+    const scheme = { basic: {} };
+    await ask(app, app.adminKey, "createConnector", { slug: "called", name: "Called", baseUrl: "https://127.0.0.1:9", scheme });
+    const presetCredentialFields = { username: "project" };
+    await ask(app, app.adminKey, "createAuthConfig", { connectorSlug: "called", name: "Called", presetCredentialFields });
+    const input = { target: { connectorSlug: "called" }, projectOwned: true, fields: { password: "secret" } };
+    const { id } = await made(ask(app, app.adminKey, "createCredential", input));
+    const query = `mutation Q($id: ID!) { callApi(input: { credentialId: $id, method: "GET", path: "/me" }) {
+      ... on UserError { message } } }`;
+    const [only, ...more] = own(await statements(app.adminKey, query, { id }));
     expect(only).toContain('INSERT INTO "AuditEvent"');
     expect(more).toEqual([]);
   });

@@ -7,10 +7,23 @@ import { fieldsBeforeRedirect, fieldsFor, fieldsToJsonSchema } from "../../src/c
 import { createCatalogue } from "../../src/catalogue/index.ts";
 import { createSearch } from "../../src/catalogue/search.ts";
 import { managedAppAllowed } from "../../src/catalogue/templates.ts";
-import type { ConnectorDefinition, OAuth2SchemeDefinition } from "../../src/catalogue/types.ts";
+import type { ConnectorDefinition, OAuth2SchemeDefinition, SchemeDefinition } from "../../src/catalogue/types.ts";
 import { Secret } from "../../src/lib/secret.ts";
-import { oauth2, verify } from "../../src/schemes/index.ts";
-import { callback, client, FLOW, simulateProvider } from "./support.ts";
+import { oauth1, oauth2, SCHEMES, signedJwt, verifyAccount } from "../../src/schemes/index.ts";
+import { callback, client, FLOW, oauth2SchemeOf, simulateProvider } from "./support.ts";
+
+const TYPED = {
+  key: "other",
+  name: "Other",
+  description: "Another way.",
+  fields: [{ name: "more", label: "More", type: "STRING", for: "credential" }],
+};
+const COMMON = {
+  ...TYPED,
+  scopes: [{ name: "a" }],
+  scopeSeparator: ",",
+  discovered: [{ name: "found", from: "tokenAnswer", path: "found", pattern: "^.+$" }],
+};
 
 /** A connector that uses every key there is. The first test fails when the schema gains one that is not here. */
 const EVERYTHING = {
@@ -42,6 +55,7 @@ const EVERYTHING = {
         parameters: { token: "{token}" },
         tokens: ["access_token"],
         endsGrant: true,
+        endsAccount: true,
       },
       userinfoUrl: "https://provider.example/me",
       jwksUri: "https://provider.example/jwks",
@@ -106,6 +120,48 @@ const EVERYTHING = {
       quirks: [{ name: "token-answer-nested", value: "inner" }],
       errorCodes: { odd: "INVALID_GRANT" },
     },
+    {
+      type: "OAUTH2_CLIENT_CREDENTIALS",
+      ...COMMON,
+      tokenUrl: "https://provider.example/token",
+      tokenAuthMethod: "CLIENT_SECRET_POST",
+      tokenBodyFormat: "JSON",
+      tokenParameters: { two: "2" },
+      tokenHeaders: { "x-four": "4" },
+      revocationUrl: "https://provider.example/revoke",
+      apply: { headers: { authorization: "Bearer {token}" } },
+      quirks: [{ name: "token-type-missing" }],
+      errorCodes: { odd: "INVALID_GRANT" },
+    },
+    {
+      type: "OAUTH1",
+      ...COMMON,
+      requestTokenUrl: "https://provider.example/request-token",
+      authorizationUrl: "https://provider.example/authorize",
+      accessTokenUrl: "https://provider.example/access-token",
+      signatureMethod: "HMAC-SHA1",
+      authorizationParameters: { one: "1" },
+      requestTokenParameters: { eight: "8" },
+      account: { source: "userinfo", id: ["id"] },
+      userinfoUrl: "https://provider.example/me",
+    },
+    {
+      type: "SIGNED_JWT",
+      ...COMMON,
+      algorithm: "HS256",
+      claims: { iss: "me" },
+      header: { kid: "1" },
+      lifetimeSeconds: 60,
+      tokenUrl: "https://provider.example/token",
+      tokenParameters: { two: "2" },
+      apply: { headers: { authorization: "Bearer {token}" } },
+      quirks: [{ name: "token-type-missing" }],
+      errorCodes: { odd: "INVALID_GRANT" },
+    },
+    { type: "API_KEY", ...TYPED, location: "HEADER", parameterName: "X-Key", prefix: "Key " },
+    { type: "BEARER_TOKEN", ...TYPED, headerName: "X-Token", prefix: "Token " },
+    { type: "BASIC", ...TYPED },
+    { type: "NONE", ...TYPED },
   ],
   api: {
     baseUrl: "https://{connection.found}.api.example.com",
@@ -117,6 +173,7 @@ const EVERYTHING = {
       body: { q: 2 },
       expectedStatus: [200],
       expectedBody: { path: "ok", equals: true },
+      account: { id: ["id"], name: ["name"], email: ["email"], avatarUrl: ["avatar"] },
     },
   },
 };
@@ -139,8 +196,6 @@ const SHOWN = [
 ];
 /** For editors, or the discriminator that the registry of schemes goes by. */
 const STRUCTURE = ["$schema", "schemes[].type"];
-/** Checked with the other URLs of a connector; its flow comes with the device grant. */
-const HOSTS_ONLY = ["schemes[].deviceAuthorizationUrl"];
 
 describe("the connector schema", () => {
   const keys = schemaKeys(schema, "");
@@ -163,7 +218,7 @@ describe("the connector schema", () => {
   it("has no key that nothing reads", async () => {
     const seen = new Set<string>();
     await exercise((variant) => recording(variant, "", seen));
-    const unread = [...keys].filter((key) => !seen.has(key) && ![...SHOWN, ...STRUCTURE, ...HOSTS_ONLY].includes(key));
+    const unread = [...keys].filter((key) => !seen.has(key) && ![...SHOWN, ...STRUCTURE].includes(ofAnyScheme(key)));
     expect(unread).toEqual([]);
   });
 
@@ -180,6 +235,7 @@ async function exercise(wrap: (definition: ConnectorDefinition) => ConnectorDefi
   await run(wrap(definition({})));
   await run(wrap(definition({ pushedAuthorizationRequired: false, revocation: undefined })));
   const whole = wrap(definition({}));
+  for (const scheme of whole.schemes.slice(1)) await useOther(scheme, whole);
   createSearch([whole])("everything");
   createCatalogue([definition({})]);
 }
@@ -192,12 +248,12 @@ function definition(scheme: Partial<OAuth2SchemeDefinition>): ConnectorDefinitio
 }
 
 async function run(connector: ConnectorDefinition): Promise<void> {
-  const [scheme] = connector.schemes;
-  if (!scheme) throw new Error("There is one scheme.");
+  const scheme = oauth2SchemeOf(connector);
   for (const place of ["authConfig", "credential"] as const) fieldsToJsonSchema(fieldsBeforeRedirect(fieldsFor(scheme, place)));
   fieldsToJsonSchema([...(scheme.fields ?? [])]);
   const tokens = { access_token: "at", token_type: "Bearer", refresh_token: "rt", found: "f" };
   await using provider = await simulateProvider((request) => {
+    if (request.url.pathname === "/device") return { body: { ...tokens, ...DEVICE } };
     if (request.url.pathname === "/par") return { status: 201, body: { request_uri: "urn:1", expires_in: 9 } };
     if (request.url.pathname === "/token" || request.url.pathname === "/refresh") return { body: { inner: tokens } };
     return { body: { ok: true, id: "1", name: "n", email: "e", avatar: "https://a.example/" } };
@@ -205,20 +261,60 @@ async function run(connector: ConnectorDefinition): Promise<void> {
   const { fetch } = provider;
   const mine = client({}, { scheme, values: { tier: "x" } });
   await oauth2.begin({ ...FLOW, client: mine, fetch });
+  const device = await oauth2.beginDevice({ client: mine, scopes: ["a"], fetch, allowHttp: () => false });
+  expect(device.userCode).toBe(DEVICE.user_code);
   const parameters = callback({ iss: "https://provider.example", where: "here" });
   const set = await oauth2.complete({ ...FLOW, client: mine, parameters, fetch, onRawAnswer: async () => {} });
   await oauth2.identify({ client: mine, tokens: set, fetch });
   const later = { ...mine, values: { ...mine.values, ...set.discovered } };
   await oauth2.refresh({ client: later, refreshToken: new Secret("rt"), scopes: ["a"], fetch, onRawAnswer: async () => {} });
+  expect(oauth2.endsAccount(later)).toBe(scheme.revocation !== undefined);
   await oauth2.revoke({ client: later, accessToken: new Secret("at"), refreshToken: new Secret("rt"), fetch });
-  const applied = oauth2.apply({ scheme, api: connector.api, accessToken: set.accessToken, values: later.values, clientId: "c" });
-  const outcome = await verify({ api: connector.api, scheme, applied, values: later.values, clientId: "c", fetch });
+  const common = { api: connector.api, scheme, accessToken: set.accessToken, values: later.values, clientId: "c" };
+  const apply = () => SCHEMES.OAUTH2.apply({ ...common, clientSecret: null, tokenSecret: null });
+  const { outcome, account } = await verifyAccount({ ...common, apply, fetch });
   expect(outcome.code).toBe("OK");
+  expect(account?.id).toBe("1");
   try {
     oauth2.checkCallback(mine, callback({ iss: "https://provider.example", error: "odd" }));
   } catch {
     // The provider's own error code is looked up in the data: that is the point here.
   }
+}
+
+const DEVICE = { device_code: "d", user_code: "ABC", verification_uri: "https://provider.example/device", expires_in: 60 };
+
+/** A scheme of another type, in its own way. */
+async function useOther(scheme: SchemeDefinition, { api }: ConnectorDefinition): Promise<void> {
+  fieldsToJsonSchema(fieldsFor(scheme, "credential"));
+  const values = { tier: "x", found: "f", apiKey: "k", token: "t", username: "u", password: "p", privateKey: "k".repeat(32) };
+  const clientSecret = new Secret("s");
+  const credentials = { values, clientId: "c", clientSecret };
+  const scopes = ["a", "b"];
+  const form = "oauth_token=t&oauth_token_secret=s&oauth_callback_confirmed=true&found=f";
+  await using provider = await simulateProvider(({ url, method }) => {
+    if (url.pathname.endsWith("-token")) return { body: form, headers: { "content-type": "text/plain" } };
+    if (method === "GET") return { body: { id: "1" } };
+    return url.pathname === "/token" ? { status: 400, body: { error: "odd" } } : {};
+  });
+  const { fetch } = provider;
+  const refused = (asking: Promise<unknown>) => expect(asking).rejects.toMatchObject({ details: { code: "INVALID_GRANT" } });
+  if (scheme.type === "OAUTH2_CLIENT_CREDENTIALS") {
+    const client = { scheme, ...credentials };
+    await refused(oauth2.clientCredentials({ client, scopes, fetch }));
+    await oauth2.revoke({ client, accessToken: new Secret("at"), refreshToken: null, fetch });
+  } else if (scheme.type === "SIGNED_JWT") await refused(signedJwt.obtain({ scheme, values, scopes, fetch }));
+  else if (scheme.type === "OAUTH1") {
+    const client = { scheme, ...credentials };
+    const { temporary } = await oauth1.begin({ client, callback: "https://moorline.example/", scopes, fetch });
+    const parameters = new URLSearchParams({ oauth_token: "t", oauth_verifier: "v" });
+    const tokens = await oauth1.complete({ client, parameters, temporary, scopes, fetch, onRawAnswer: async () => {} });
+    expect(tokens.discovered).toEqual({ found: "f" });
+    expect(await oauth1.identify({ client, tokens, fetch })).toMatchObject({ id: "1" });
+  }
+  const tokens = { accessToken: new Secret("t"), tokenSecret: new Secret("s") };
+  const request = { method: "GET", url: "https://provider.example/", form: null };
+  SCHEMES[scheme.type].apply({ scheme, api, ...credentials, ...tokens, request });
 }
 
 /** The same object, noting the path of each key that is read by name. Listing all keys (a spread) notes nothing. */
@@ -229,7 +325,7 @@ function recording<T extends object>(target: T, path: string, seen: Set<string>)
       if (typeof key === "symbol" || (Array.isArray(object) && !/^\d+$/.test(key))) {
         return typeof value === "function" ? value.bind(recordingItems(object, path, seen)) : value;
       }
-      const here = Array.isArray(object) ? `${path}[]` : path === "" ? key : `${path}.${key}`;
+      const here = Array.isArray(object) ? itemPath(path, value) : path === "" ? key : `${path}.${key}`;
       if (value !== undefined && !Array.isArray(object)) seen.add(here);
       return typeof value === "object" && value !== null ? recording(value, here, seen) : value;
     },
@@ -238,31 +334,55 @@ function recording<T extends object>(target: T, path: string, seen: Set<string>)
 
 function recordingItems(object: object, path: string, seen: Set<string>): object {
   if (!Array.isArray(object)) return object;
-  return object.map((item: unknown) => (typeof item === "object" && item !== null ? recording(item, `${path}[]`, seen) : item));
+  return object.map((item: unknown) =>
+    typeof item === "object" && item !== null ? recording(item, itemPath(path, item), seen) : item,
+  );
 }
 
-/** Every path that the schema allows; maps with free names count as one. */
-function schemaKeys(node: Record<string, unknown>, path: string): Set<string> {
+/** Each type of scheme has keys of its own. */
+function itemPath(path: string, item: unknown): string {
+  return path === "schemes" ? `schemes[${(item as SchemeDefinition).type}]` : `${path}[]`;
+}
+
+function ofAnyScheme(key: string): string {
+  return key.replace(/^schemes\[\w+\]/, "schemes[]");
+}
+
+/** Every path that the schema allows; maps with free names count as one. What schemes share is gone into for OAuth 2 alone. */
+function schemaKeys(node: Record<string, unknown>, path: string, depth = Number.POSITIVE_INFINITY): Set<string> {
   const keys = new Set<string>();
+  if (depth === 0) return keys;
   const resolved = "$ref" in node ? resolve(String(node.$ref)) : node;
   for (const [key, child] of Object.entries((resolved.properties ?? {}) as Record<string, Record<string, unknown>>)) {
     const here = path === "" ? key : `${path}.${key}`;
     keys.add(here);
-    for (const deeper of schemaKeys(child, here)) keys.add(deeper);
+    for (const deeper of schemaKeys(child, here, depth - 1)) keys.add(deeper);
   }
-  if (resolved.items) for (const deeper of schemaKeys(resolved.items as Record<string, unknown>, `${path}[]`)) keys.add(deeper);
+  const items = resolved.items as Record<string, unknown> | undefined;
+  const alternatives = items?.oneOf as { $ref: string }[] | undefined;
+  for (const one of alternatives ?? []) {
+    const { type } = resolve(one.$ref).properties as { type: { const: SchemeDefinition["type"] } };
+    for (const deeper of schemaKeys(one, itemPath(path, { type: type.const }), type.const === "OAUTH2" ? depth : 1))
+      keys.add(deeper);
+  }
+  if (items && !alternatives) for (const deeper of schemaKeys(items, `${path}[]`, depth)) keys.add(deeper);
   return keys;
 }
 
 function resolve(reference: string): Record<string, unknown> {
-  return (schema.$defs as Record<string, Record<string, unknown>>)[reference.split("/").at(-1) ?? ""] ?? {};
+  const found = reference
+    .split("/")
+    .slice(1)
+    .reduce<unknown>((at, key) => (at as Record<string, unknown>)?.[key], schema);
+  if (!found) throw new Error(`${reference} leads nowhere.`);
+  return found as Record<string, unknown>;
 }
 
 /** The paths that an object really has, as far as the schema goes. */
 function recordedPaths(value: unknown, path = ""): Set<string> {
   const allowed = schemaKeys(schema, "");
   const paths = new Set<string>();
-  if (Array.isArray(value)) for (const item of value) for (const at of recordedPaths(item, `${path}[]`)) paths.add(at);
+  if (Array.isArray(value)) for (const item of value) for (const at of recordedPaths(item, itemPath(path, item))) paths.add(at);
   else if (typeof value === "object" && value !== null) {
     for (const [key, item] of Object.entries(value)) {
       const here = path === "" ? key : `${path}.${key}`;

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { loadCatalogue } from "../../src/catalogue/index.ts";
 import type { ConnectorDefinition } from "../../src/catalogue/types.ts";
 import type { Secret } from "../../src/lib/secret.ts";
-import { oauth2, verify } from "../../src/schemes/index.ts";
-import { client, FLOW, type Reply, type Seen, simulateProvider } from "./support.ts";
+import { oauth2, SCHEMES, verify } from "../../src/schemes/index.ts";
+import { client, FLOW, oauth2SchemeOf, type Reply, type Seen, simulateProvider } from "./support.ts";
 
 /** How each provider's documentation describes its own answers: what the simulation sends, and what must come of it. */
 interface Case {
@@ -238,7 +238,7 @@ describe("built-in connectors", () => {
       await using provider = await simulateProvider((request) =>
         answer({ ...spec, token: "accounts.zoho.com/oauth/v2/token" }, definition, request),
       );
-      const mine = client({}, { scheme: definition.schemes[0], values: {} });
+      const mine = client({}, { scheme: oauth2SchemeOf(definition), values: {} });
       const parameters = new URLSearchParams({ code: "code-1", state: FLOW.state, "accounts-server": host });
       await oauth2.complete({ ...FLOW, client: mine, parameters, fetch: provider.fetch, onRawAnswer: async () => {} });
       expect(provider.seen.map(({ url }) => url.host)).toEqual(["accounts.zoho.com"]);
@@ -247,10 +247,9 @@ describe("built-in connectors", () => {
 });
 
 async function runFlow(definition: ConnectorDefinition, spec: Case, fetch: oauth2.Fetch, seen: Seen[]) {
-  const [scheme] = definition.schemes;
-  if (!scheme) throw new Error("A connector has at least one scheme.");
+  const scheme = oauth2SchemeOf(definition);
   const mine = client({}, { scheme, values: spec.values ?? {} });
-  const scopes = spec.scopes ?? scheme.scopes.filter((scope) => scope.default).map(({ name }) => name);
+  const scopes = spec.scopes ?? (scheme.scopes ?? []).filter((scope) => scope.default).map(({ name }) => name);
 
   const { url } = await oauth2.begin({ ...FLOW, client: mine, scopes, fetch });
   const query = Object.fromEntries(new URL(url).searchParams);
@@ -290,7 +289,7 @@ async function runFlow(definition: ConnectorDefinition, spec: Case, fetch: oauth
 }
 
 function expectTokenRequest(definition: ConnectorDefinition, request: Seen | undefined, parameters: Record<string, string>) {
-  const scheme = definition.schemes[0];
+  const scheme = oauth2SchemeOf(definition);
   const json = scheme?.tokenBodyFormat === "JSON";
   expect(request?.headers["content-type"]).toMatch(json ? /^application\/json/ : /^application\/x-www-form-urlencoded/);
   const basic = `Basic ${Buffer.from("client-1:s3cret").toString("base64")}`;
@@ -310,8 +309,9 @@ async function expectApiCall(
   seen: Seen[],
 ) {
   const { scheme, values, clientId } = later;
-  const applied = oauth2.apply({ scheme, api: definition.api, accessToken, values, clientId });
-  const outcome = await verify({ api: definition.api, scheme, applied, values, clientId, fetch });
+  const common = { api: definition.api, scheme, accessToken, values, clientId };
+  const apply = () => SCHEMES.OAUTH2.apply({ ...common, clientSecret: null, tokenSecret: null });
+  const outcome = await verify({ ...common, apply, fetch });
   expect(outcome.code).toBe(spec.api ? "OK" : "NOT_TESTABLE");
   if (!spec.api) return;
   const request = seen.at(-1);
@@ -346,7 +346,7 @@ async function expectRevocation(
 
 function callbackOf(definition: ConnectorDefinition, spec: Case): URLSearchParams {
   const parameters = new URLSearchParams({ code: "code-1", state: FLOW.state, ...spec.callback });
-  if (definition.schemes[0]?.quirks?.some(({ name }) => name === "callback-hmac")) {
+  if (oauth2SchemeOf(definition).quirks?.some(({ name }) => name === "callback-hmac")) {
     const signed = [...parameters]
       .map(([name, value]) => `${name}=${value}`)
       .toSorted()
@@ -364,7 +364,7 @@ function answer(spec: Case, definition: ConnectorDefinition, request: Seen): Rep
   if (at === spec.token && grant === "authorization_code")
     return { body: { ...spec.answer, ...(spec.idToken && { id_token: idToken(spec.idToken) }) } };
   if (at === spec.token && grant === "refresh_token") return { body: spec.refresh ?? REFRESHED };
-  if (request.url.href === definition.schemes[0]?.jwksUri)
+  if (request.url.href === oauth2SchemeOf(definition).jwksUri)
     return { body: { keys: [{ ...publicKey.export({ format: "jwk" }), kid: "k", alg: "RS256", use: "sig" }] } };
   if (at === spec.userinfo?.at && request.headers.authorization) return { body: spec.userinfo.body };
   if (at === spec.revoke?.at && request.method === (spec.revoke.method ?? "POST"))

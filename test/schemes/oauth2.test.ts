@@ -4,7 +4,16 @@ import { describe, expect, it } from "vitest";
 import type { OAuth2SchemeDefinition } from "../../src/catalogue/types.ts";
 import { Secret } from "../../src/lib/secret.ts";
 import { verify } from "../../src/schemes/index.ts";
-import { begin, checkCallback, complete, discover, OAuthFailure, refresh, revoke } from "../../src/schemes/oauth2/index.ts";
+import {
+  begin,
+  checkCallback,
+  complete,
+  discover,
+  failure,
+  OAuthFailure,
+  refresh,
+  revoke,
+} from "../../src/schemes/oauth2/index.ts";
 import { brokenFetch, callback, client, FLOW, type Reply, rejection, simulateProvider } from "./support.ts";
 
 const GOOD = { access_token: "at-1", token_type: "Bearer", refresh_token: "rt-2", expires_in: 60 };
@@ -285,6 +294,46 @@ describe("revocation and verification", () => {
     ]);
   });
 
+  it("does not call a grant ended because its access token had run out, and ends it with a live one", async () => {
+    const revocation = {
+      url: "https://provider.example/own",
+      authentication: "BEARER",
+      parameters: {},
+      tokens: ["access_token"],
+      endsGrant: true,
+    } as const;
+    await using provider = await simulateProvider(({ headers }) => ({
+      status: headers.authorization === "Bearer live" ? 200 : 401,
+    }));
+    const mine = client({ revocation: { ...revocation, tokens: ["access_token"] } });
+    const tokens = { client: mine, accessToken: new Secret("at"), refreshToken: new Secret("rt"), fetch: provider.fetch };
+    const ended = ["access_token", "REVOKED"];
+    const told = async (more: Partial<Parameters<typeof revoke>[0]>) =>
+      (await revoke({ ...tokens, ...more })).map(({ kind, outcome }) => [kind, outcome]);
+    expect(await told({})).toEqual([["refresh_token", "UNSUPPORTED"], ended]);
+    expect(await told({ renew: async () => new Secret("live") })).toEqual([["refresh_token", "REVOKED"], ended]);
+    const refused = failure("INVALID_GRANT");
+    expect(await told({ renew: () => Promise.reject(refused) })).toEqual([["refresh_token", "REVOKED"], ended]);
+    const down = failure("PROVIDER_ERROR", { retryable: true });
+    expect(await told({ renew: () => Promise.reject(down) })).toEqual([["refresh_token", "FAILED"], ended]);
+    expect(await told({ refreshToken: null })).toEqual([ended]);
+  });
+
+  it.each([
+    [{ status: 400, body: { error: "invalid_token" } }, "REVOKED", false, null],
+    [{ status: 503, headers: { "retry-after": "7" } }, "FAILED", true, 7],
+    [{ status: 401, body: { error: "invalid_client" } }, "FAILED", false, null],
+  ])("tells by RFC 7009 and by the provider's own way what %j means", async (reply, outcome, retryable, retryAfterSeconds) => {
+    await using provider = await simulateProvider(() => reply);
+    const input = { accessToken: new Secret("at"), refreshToken: null, fetch: provider.fetch };
+    const url = "https://provider.example/revoke";
+    for (const scheme of [{ revocationUrl: url }, { revocation: { url } }]) {
+      const [result] = await revoke({ ...input, client: client(scheme) });
+      expect(result).toMatchObject({ outcome, retryable });
+      expect(result?.retryAfterSeconds ?? null).toBe(retryAfterSeconds);
+    }
+  });
+
   it.each<[Reply, string]>([
     [{ status: 200, body: { ok: true } }, "OK"],
     [{ status: 200, body: { ok: false } }, "INVALID_CREDENTIALS"],
@@ -305,7 +354,7 @@ describe("revocation and verification", () => {
     };
     const result = await verify({
       ...input,
-      applied: { headers: { authorization: "Bearer t" }, query: { q: "1" } },
+      apply: () => ({ headers: { authorization: "Bearer t" }, query: { q: "1" } }),
       fetch: provider.fetch,
     });
     expect(result).toMatchObject({ ok: code === "OK", code, latencyMs: expect.any(Number) });

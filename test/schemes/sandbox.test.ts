@@ -4,8 +4,8 @@ import { createEgress, type Egress } from "../../src/egress/index.ts";
 import { Secret } from "../../src/lib/secret.ts";
 import { playUser, type UserChoice } from "../../src/sandbox/play-user.ts";
 import { type Sandbox, startSandbox } from "../../src/sandbox/server.ts";
-import { oauth2, verify } from "../../src/schemes/index.ts";
-import { FLOW, rejection } from "./support.ts";
+import { oauth2, SCHEMES, verify } from "../../src/schemes/index.ts";
+import { FLOW, oauth2SchemeOf, rejection } from "./support.ts";
 
 const REDIRECT_URI = "http://127.0.0.1:4999/oauth/callback/sandbox";
 let sandbox: Sandbox;
@@ -22,8 +22,8 @@ afterAll(async () => {
 
 function connector() {
   const definition = loadCatalogue({ variables: { sandboxIssuer: sandbox.issuer } }).get("sandbox");
-  const scheme = definition?.schemes[0];
-  if (!definition || !scheme) throw new Error("The sandbox is not in the catalogue.");
+  const scheme = oauth2SchemeOf(definition);
+  if (!definition) throw new Error("The sandbox is not in the catalogue.");
   const { clientId, clientSecret } = sandbox.defaultClient;
   const client: oauth2.OAuth2Client = {
     scheme,
@@ -32,7 +32,7 @@ function connector() {
     clientSecret: new Secret(clientSecret),
     redirectUri: REDIRECT_URI,
   };
-  const scopes = scheme.scopes.filter((scope) => scope.default).map(({ name }) => name);
+  const scopes = (scheme.scopes ?? []).filter((scope) => scope.default).map(({ name }) => name);
   return { definition, client, scopes };
 }
 
@@ -77,7 +77,8 @@ describe("a real authorization server", () => {
     });
     const use = async (accessToken: Secret) => {
       const common = { api: definition.api, scheme: client.scheme, values: {}, clientId: client.clientId };
-      return (await verify({ ...common, applied: oauth2.apply({ ...common, accessToken }), fetch: egress.fetch })).code;
+      const apply = () => SCHEMES.OAUTH2.apply({ ...common, accessToken, clientSecret: null, tokenSecret: null });
+      return (await verify({ ...common, apply, fetch: egress.fetch })).code;
     };
     expect(await use(tokens.accessToken)).toBe("OK");
     const refreshToken = tokens.refreshToken as Secret;

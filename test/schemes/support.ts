@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { OAuth2SchemeDefinition } from "../../src/catalogue/types.ts";
+import type { ConnectorDefinition, OAuth2SchemeDefinition } from "../../src/catalogue/types.ts";
 import { type EgressErrorCode, egressError } from "../../src/egress/errors.ts";
 import { Secret } from "../../src/lib/secret.ts";
 import type { Fetch, OAuth2Client } from "../../src/schemes/oauth2/index.ts";
@@ -113,4 +113,11 @@ async function serve(req: IncomingMessage, res: ServerResponse, seen: Seen[], an
 async function close(server: Server): Promise<void> {
   server.closeAllConnections();
   await new Promise<void>((resolve) => server.close(() => resolve()));
+}
+
+/** The first scheme of a connector that signs in with OAuth 2. */
+export function oauth2SchemeOf(definition: Pick<ConnectorDefinition, "schemes"> | null | undefined): OAuth2SchemeDefinition {
+  const [scheme] = definition?.schemes ?? [];
+  if (scheme?.type !== "OAUTH2") throw new Error("The connector's first scheme is not OAuth 2.");
+  return scheme;
 }

@@ -2,7 +2,7 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inject } from "vitest";
-import { type App, startApp } from "../../src/app.ts";
+import { type App, type AppOptions, startApp } from "../../src/app.ts";
 import { readConfig } from "../../src/config.ts";
 
 export interface TestApp extends App {
@@ -16,7 +16,10 @@ export const FRONT_END = "http://app.test";
 export const RETURN_URL = "http://app.test/connected";
 
 /** A whole Moorline on ports that the system chooses, on a copy of a migrated PGlite directory (or on `DATABASE_URL`), with the sandbox. */
-export async function startTestApp(env: Record<string, string> = {}, options: { dataDirectory?: string } = {}): Promise<TestApp> {
+export async function startTestApp(
+  env: Record<string, string> = {},
+  options: { dataDirectory?: string; app?: AppOptions } = {},
+): Promise<TestApp> {
   const dataDirectory = options.dataDirectory ?? (await mkdtemp(join(tmpdir(), "moorline-test-")));
   if (!options.dataDirectory && !env.DATABASE_URL)
     await cp(inject("migratedDirectory"), join(dataDirectory, "database"), { recursive: true });
@@ -28,10 +31,12 @@ export async function startTestApp(env: Record<string, string> = {}, options: { 
     MOORLINE_BOOTSTRAP_API_KEY: ADMIN_KEY,
     MOORLINE_CORS_ORIGINS: FRONT_END,
     MOORLINE_ALLOWED_RETURN_URLS: RETURN_URL,
+    // Tests that move the clock and count token requests want no other hand in it; those of the job itself switch it on.
+    MOORLINE_SKIP_JOBS: "refresh-ahead",
     MOORLINE_LOG_LEVEL: process.env.MOORLINE_LOG_LEVEL ?? "silent",
     ...env,
   });
-  const app = await startApp(config);
+  const app = await startApp(config, options.app);
   return {
     ...app,
     adminKey: ADMIN_KEY,

@@ -25,7 +25,14 @@ export interface Answer {
   revealed: { accessToken: string };
 }
 
-const IN_USE = new Set(["updateAuthConfig", "deleteAuthConfig", "updateConnector", "deleteConnector", "deleteUser"]);
+const IN_USE = new Set([
+  "updateAuthConfig",
+  "deleteAuthConfig",
+  "updateConnector",
+  "deleteConnector",
+  "deleteUser",
+  "deleteProject",
+]);
 
 /** One mutation by name with its one input; `select` of the payload. */
 export async function mutate(app: TestApp, token: string, name: string, input: object, select = "__typename"): Promise<Answer> {

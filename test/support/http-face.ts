@@ -9,6 +9,7 @@ import { inject } from "vitest";
 import { createCatalogue } from "../../src/catalogue/index.ts";
 import { openDatabase } from "../../src/db/database.ts";
 import { ensureFirstProject } from "../../src/domain/bootstrap.ts";
+import { REFRESH_LIMITS } from "../../src/domain/refresh-schedule.ts";
 import type { Services } from "../../src/domain/services.ts";
 import { mintToken } from "../../src/domain/tokens.ts";
 import { createEgress } from "../../src/egress/index.ts";
@@ -49,6 +50,7 @@ export async function startHttpFace(options: Partial<HttpOptions> = {}) {
       return publicUrl;
     },
     managedApps: new Map(),
+    refreshLimits: REFRESH_LIMITS,
     allowHttp: () => true,
   };
   const trace = { slowSourceEnded: 0 };

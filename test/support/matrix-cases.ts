@@ -21,6 +21,8 @@ const EVERY_NODE = [
   "Credential",
   "ConnectionRequest",
   "AuditEvent",
+  "Webhook",
+  "WebhookDelivery",
 ] as const;
 
 const CREDENTIAL_FILTER = {
@@ -43,6 +45,21 @@ const ofUser = (kind: Kind): Case => ({
   ids: { "input.user.id": kind, "input.user.externalId": "ExternalId" },
 });
 
+/** A connector without a config says NO_AUTH_CONFIG: it was found. */
+const TARGET_AND_USER = {
+  "input.target.authConfigId": "TypedAuthConfig",
+  "input.target.connectorSlug": "Slug",
+  "input.user.id": "User",
+  "input.user.externalId": "ExternalId",
+} as const;
+
+const ofTypedConfig: Case = {
+  variables: (ids, isSession) => ({
+    input: { target: { authConfigId: ids.TypedAuthConfig }, fields: {}, ...(!isSession && { user: { id: ids.User } }) },
+  }),
+  ids: TARGET_AND_USER,
+};
+
 /** By root field: a field of the schema without a case fails the test, and so does an id argument without a kind. */
 export const CASES: Record<string, Case> = {
   "Query.viewer": {},
@@ -61,10 +78,14 @@ export const CASES: Record<string, Case> = {
   "Query.connectionRequest": { variables: (ids) => ({ id: ids.ConnectionRequest }), ids: { id: "ConnectionRequest" } },
   "Query.projects": {},
   "Query.apiKeys": {},
+  "Query.webhooks": {},
+  "Query.keyRotation": {},
+  "Query.auditVerification": { ids: { projectId: "Project" } },
   "Query.auditEvents": { ids: { "filter.actorId": "ApiKey", "filter.targetId": "AuthConfig" } },
 
   "Mutation.createProject": { variables: () => ({ input: { name: "Another" } }) },
   "Mutation.updateProject": byId("Project", { name: "home" }),
+  "Mutation.deleteProject": byId("SpareProject", { confirm: true }, "SpareProject"),
   "Mutation.createConnector": {
     variables: () => ({
       input: {
@@ -115,10 +136,23 @@ export const CASES: Record<string, Case> = {
     variables: (ids) => ({ input: { verification: "nobody-was-given-this", user: { id: ids.User } } }),
     ids: { "input.user.id": "User", "input.user.externalId": "ExternalId" },
   },
+  "Mutation.createCredential": ofTypedConfig,
+  "Mutation.importCredential": ofTypedConfig,
+  "Mutation.tryCredential": {
+    variables: (ids) => ({ input: { target: { authConfigId: ids.TypedAuthConfig }, fields: {} } }),
+    ids: {
+      ...TARGET_AND_USER,
+      "input.credentialId": { kind: "TypedCredential", variables: () => ({ input: { fields: {} } }) },
+    },
+  },
   "Mutation.updateCredential": byId("Credential", { label: "Changed" }),
   "Mutation.reauthorizeCredential": byId("Credential"),
   "Mutation.refreshCredential": byId("Credential"),
   "Mutation.testCredential": byId("Credential"),
+  "Mutation.callApi": {
+    variables: (ids) => ({ input: { credentialId: ids.Credential, method: "GET", path: "/me" } }),
+    ids: { "input.credentialId": "Credential" },
+  },
   "Mutation.setCredentialEnabled": byId("Credential", { enabled: true }),
   "Mutation.revealCredential": {
     ...byId("Credential"),
@@ -142,6 +176,12 @@ export const CASES: Record<string, Case> = {
     ids: { "input.users[].id": "User", "input.users[].externalId": "ExternalId", "input.connectorSlugs[]": "Slug" },
   },
   "Mutation.revokeApiKey": byId("SpareApiKey", {}, "SpareApiKey"),
+  "Mutation.createWebhook": { variables: () => ({ input: { url: "https://hooks.invalid/" } }) },
+  "Mutation.updateWebhook": byId("Webhook", { enabled: true }),
+  "Mutation.deleteWebhook": byId("SpareWebhook", {}, "SpareWebhook"),
+  "Mutation.rotateWebhookSecret": byId("SpareWebhook", {}, "SpareWebhook"),
+  "Mutation.replayWebhookDelivery": byId("WebhookDelivery"),
+  "Mutation.rotateKeys": { variables: () => ({ input: {} }) },
 
   "Subscription.connectionRequestUpdated": {
     variables: (ids) => ({ id: ids.ConnectionRequest }),

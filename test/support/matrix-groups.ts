@@ -32,7 +32,7 @@ export const GROUPS: { row: string; fields: string[]; keys: string[]; session: s
     row: "create and update connectors, configs; diagnose, validate; users, sessions, links; import, refresh; confirmConnection; use, proxy, callApi",
     fields: [
       ...["createConnector", "updateConnector", "createAuthConfig", "updateAuthConfig", "setAuthConfigEnabled", "upsertUser"],
-      ...["createUserSession", "revokeUserSessions", "refreshCredential", "confirmConnection"],
+      ...["createUserSession", "revokeUserSessions", "importCredential", "refreshCredential", "callApi", "confirmConnection"],
     ].map((name) => `Mutation.${name}`),
     keys: WRITERS,
     session: "no",
@@ -41,7 +41,7 @@ export const GROUPS: { row: string; fields: string[]; keys: string[]; session: s
     row: "initiate, cancel, reauthorize, create and update static credentials, try, test, enable",
     fields: [
       ...["initiateConnection", "cancelConnectionRequest", "reauthorizeCredential", "updateCredential", "testCredential"],
-      "setCredentialEnabled",
+      ...["createCredential", "tryCredential", "setCredentialEnabled"],
     ].map((name) => `Mutation.${name}`),
     keys: WRITERS,
     session: "own",
@@ -53,8 +53,15 @@ export const GROUPS: { row: string; fields: string[]; keys: string[]; session: s
       ...["deleteConnector", "deleteAuthConfig", "deleteUser", "createApiKey", "revokeApiKey", "updateProject"].map(
         (name) => `Mutation.${name}`,
       ),
+      ...["createWebhook", "updateWebhook", "deleteWebhook", "rotateWebhookSecret", "replayWebhookDelivery"].map(
+        (name) => `Mutation.${name}`,
+      ),
       "Query.apiKeys",
+      "Query.webhooks",
       "Query.auditEvents",
+      "Query.auditVerification",
+      "Query.keyRotation",
+      "Mutation.rotateKeys",
     ],
     keys: ADMINS,
     session: "no",
@@ -67,7 +74,7 @@ export const GROUPS: { row: string; fields: string[]; keys: string[]; session: s
   },
   {
     row: "projects, createProject, deleteProject",
-    fields: ["Query.projects", "Mutation.createProject"],
+    fields: ["Query.projects", "Mutation.createProject", "Mutation.deleteProject"],
     keys: ["ADMIN of the operator"],
     session: "no",
   },

@@ -3,17 +3,22 @@ import { encodeId, type NodeType, newId } from "../../src/lib/ids.ts";
 import { moveClock, RETURN_URL, type TestApp } from "./app.ts";
 import { payload, run } from "./graphql.ts";
 import { connect, createConfig, createSession, createUser, initiate } from "./seed.ts";
+import { createWebhook, readWebhook } from "./webhooks.ts";
 
 /** What an id argument can name. A spare is used up by the mutation that is asked for it, and made anew. */
 export type Kind =
-  | Exclude<NodeType, "Webhook">
+  | NodeType
   | "BuiltInConnector"
+  | "SpareProject"
   | "SpareAuthConfig"
   | "SpareConnector"
   | "SpareUser"
   | "SpareCredential"
   | "SpareConnectionRequest"
   | "SpareApiKey"
+  | "SpareWebhook"
+  | "TypedAuthConfig"
+  | "TypedCredential"
   | "Slug"
   | "UsedSlug"
   | "ExternalId";
@@ -84,6 +89,16 @@ const CreateConnector = graphql(`
   }
 `);
 
+const CreateTyped = graphql(`
+  mutation MatrixTyped($input: CreateCredentialInput!) {
+    createCredential(input: $input) {
+      __typename
+      ... on CreateCredentialPayload { credential { id } }
+      ... on UserError { message }
+    }
+  }
+`);
+
 const Audit = graphql(`
   query MatrixAudit {
     auditEvents(first: 1) { nodes { id } }
@@ -113,13 +128,31 @@ export async function createConnector(app: TestApp, key: string, slug: string) {
   return payload(result, "CreateConnectorPayload").connector;
 }
 
+/** A connector that needs nothing typed, with its config and what a user has connected with it. */
+async function makeTyped(app: TestApp, key: string, slug: string, userId: string) {
+  const { createConnector: made } = await run(app, key, CreateConnector, { input: { slug, name: slug, scheme: { none: {} } } });
+  payload(made, "CreateConnectorPayload");
+  const { id } = await createConfig(app, key, { connectorSlug: slug });
+  const input = { target: { authConfigId: id }, user: { id: userId }, fields: {} };
+  const { createCredential: result } = await run(app, key, CreateTyped, { input });
+  return { authConfigId: id, credentialId: payload(result, "CreateCredentialPayload").credential.id };
+}
+
+async function makeWebhook(app: TestApp, key: string): Promise<string> {
+  return (await createWebhook(app, key, { url: "https://hooks.invalid/" })).id;
+}
+
 async function makeSide(app: TestApp, name: string): Promise<Side> {
   const project = await createProject(app, name);
   const { key } = project;
   const AuthConfig = (await createConfig(app, key, { name })).id;
+  // From before everything else on, so that it has something to tell.
+  const webhook = await makeWebhook(app, key);
   const owner = await createUser(app, key, `${name}-owner`);
   const { credential } = await connect(app, key, { authConfigId: AuthConfig, userId: owner.id });
+  const typed = await makeTyped(app, key, `${name}-typed`, owner.id);
   const makers: Partial<Record<Kind, () => Promise<string>>> = {
+    SpareProject: async () => (await createProject(app, `Spare of ${name}`)).id,
     SpareAuthConfig: async () => (await createConfig(app, key, { name: `Spare of ${newId()}` })).id,
     SpareConnector: async () => (await createConnector(app, key, `spare-${newId().slice(-12)}`)).id,
     SpareUser: async () => (await createUser(app, key, `${name}-spare-${newId()}`)).id,
@@ -128,6 +161,7 @@ async function makeSide(app: TestApp, name: string): Promise<Side> {
     SpareConnectionRequest: async () =>
       (await initiate(app, key, { target: { authConfigId: AuthConfig }, user: { id: owner.id } })).id,
     SpareApiKey: async () => (await createKey(app, key, { role: "VIEWER" })).id,
+    SpareWebhook: () => makeWebhook(app, key),
   };
   const ids = {
     Project: project.id,
@@ -142,6 +176,10 @@ async function makeSide(app: TestApp, name: string): Promise<Side> {
     ConnectionRequest: (await initiate(app, key, { target: { authConfigId: AuthConfig }, user: { id: owner.id } })).id,
     AuditEvent: (await run(app, key, Audit)).auditEvents!.nodes[0]!.id,
     BuiltInConnector: "conn_sandbox",
+    Webhook: webhook,
+    TypedAuthConfig: typed.authConfigId,
+    TypedCredential: typed.credentialId,
+    WebhookDelivery: (await readWebhook(app, key, webhook))!.deliveries.nodes[0]!.id,
   } as Ids;
   const renew = async (kind: Kind) => {
     ids[kind] = await makers[kind]!();
@@ -194,5 +232,5 @@ export async function makeWorld(app: TestApp): Promise<World> {
 export function absentId(kind: Kind): string {
   if (kind === "Slug" || kind === "UsedSlug" || kind === "ExternalId") return "zz-nobody-has-this";
   if (kind === "BuiltInConnector") return "conn_nobody-has-this";
-  return encodeId(kind.replace("Spare", "") as NodeType, newId());
+  return encodeId(kind.replace(/^(Spare|Typed)/, "") as NodeType, newId());
 }

@@ -18,9 +18,9 @@ export interface Run {
 const running = new Set<ChildProcess>();
 
 /** A program of ours as users run it, in a process of its own, with none of this one's settings. `through`: what starts it. */
-export function startProgram(file: string, env: Record<string, string> = {}, through: string[] = []): Run {
+export function startProgram(file: string, env: Record<string, string> = {}, through: string[] = [], args: string[] = []): Run {
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OURS.test(name)));
-  const [command, ...rest] = [...through, process.execPath, file];
+  const [command, ...rest] = [...through, process.execPath, file, ...args];
   const child = spawn(command!, rest, { cwd: ROOT, env: { ...inherited, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   running.add(child);
   const waiting = new Set<() => void>();
