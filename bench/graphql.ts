@@ -114,3 +114,25 @@ export const INITIATE = graphql(`
 export const REQUEST_STATUS = graphql(`
   query BenchRequestStatus($id: ID!) { connectionRequest(id: $id) { status failure { code message } } }
 `);
+
+/** (f) and (g): tokens from elsewhere, without going through a flow for each. */
+export const IMPORT = graphql(`
+  mutation BenchImport($input: ImportCredentialInput!) {
+    importCredential(input: $input) {
+      __typename
+      ... on ImportCredentialPayload { credential { id } }
+      ... on UserError { code message }
+    }
+  }
+`);
+
+/** (g) */
+export const REFRESH = graphql(`
+  mutation BenchRefresh($id: ID!) {
+    refreshCredential(input: { id: $id }) {
+      __typename
+      ... on RefreshCredentialPayload { credential { id } }
+      ... on UserError { code message }
+    }
+  }
+`);

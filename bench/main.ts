@@ -5,6 +5,7 @@ import { type Case, type Dialect, type Options, readOptions } from "./options.ts
 import { jsonLine, type Measure, table } from "./report.ts";
 import { measureRequests } from "./requests.ts";
 import { onStage, type Stage } from "./stage.ts";
+import { measureProxy, measureRefreshes } from "./use.ts";
 
 /** `npm run bench`: how fast Moorline is, beside the least that could do the same, in one run on one machine. */
 const options = readOptions(process.argv.slice(2));
@@ -18,6 +19,8 @@ async function measure(dialect: Dialect, { cases, extent, profile }: Options): P
     ["flows", ["d"], async (stage) => [await measureFlows(stage, extent)]],
     ["subscriptions", ["e-paced", "e-burst"], (stage) => measureFanOut(stage, cases, extent)],
     ["idle subscriptions", ["e-idle"], async (stage) => [await measureIdle(stage, extent)]],
+    ["calls through the proxy", ["f-direct", "f"], (stage) => measureProxy(stage, cases, extent)],
+    ["refreshes", ["g-1", "g-3"], (stage) => measureRefreshes(stage, cases, extent)],
   ];
   for (const [name, members, play] of groups) {
     if (!members.some((member) => cases.has(member))) continue;

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-export const CASES = ["a", "a20", "b", "b2", "c", "d", "e-paced", "e-burst", "e-idle"] as const;
+export const CASES = ["a", "a20", "b", "b2", "c", "d", "e-paced", "e-burst", "e-idle", "f-direct", "f", "g-1", "g-3"] as const;
 export type Case = (typeof CASES)[number];
 export type Dialect = "postgres" | "pglite";
 

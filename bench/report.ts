@@ -34,6 +34,10 @@ const WHAT: Record<Case, string> = {
   "e-paced": "commit to frame, paced 1,000/s",
   "e-burst": "commit to frame, 1,000 at once",
   "e-idle": "10,000 idle subscriptions",
+  "f-direct": "yardstick: a third party's API, called directly",
+  f: "the same call through the proxy (to f-direct)",
+  "g-1": "refreshes, one process",
+  "g-3": "refreshes, three processes",
 };
 
 export function jsonLine(measure: Measure): string {

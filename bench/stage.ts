@@ -20,6 +20,8 @@ export interface Stage {
   url: string;
   projectId: string;
   load: Remote<Load>;
+  /** Of the server, for another one beside it. */
+  environment: Record<string, string>;
   /** Starts a process of this folder that ends with the stage. */
   start<M extends Methods>(file: string, env?: Record<string, string>): Remote<M>;
 }
@@ -51,7 +53,7 @@ export async function onStage<Result>(dialect: Dialect, play: (stage: Stage) => 
     const server = begin<Server>("server.ts", environment);
     const where = await server.call("where", undefined);
     const load = begin<Load>("load.ts");
-    return await play({ dialect, databaseUrl: database?.url ?? null, server, ...where, load, start: begin });
+    return await play({ dialect, databaseUrl: database?.url ?? null, server, ...where, load, environment, start: begin });
   } finally {
     for (const end of ends.reverse()) await end();
   }
