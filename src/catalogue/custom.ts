@@ -1,6 +1,6 @@
-import { type InputIssue, InvalidInputError } from "../lib/errors.ts";
-import { type Fault, type StaticSchemeInput, staticScheme } from "./custom-static.ts";
-import { PROTOCOL_PARAMETERS } from "./protocol-parameters.ts";
+import { InvalidInputError } from "../lib/errors.ts";
+import { type Checker, checker, type UrlOptions } from "./custom-check.ts";
+import { type StaticSchemeInput, staticScheme } from "./custom-static.ts";
 import type {
   AccountMapping,
   ConnectorDefinition,
@@ -13,6 +13,8 @@ import type {
 
 /** `input OAuth2SchemeInput` of the public schema; null is as good as absent. */
 export interface OAuth2SchemeInput {
+  /** What the tokens are for (RFC 8707), an MCP server or API; where nothing else is said, its metadata (RFC 9728) name the issuer. */
+  resource?: string | null;
   issuer?: string | null;
   authorizationUrl?: string | null;
   tokenUrl?: string | null;
@@ -59,9 +61,7 @@ export interface VerificationInput {
   accountNamePath?: string | null;
 }
 
-export interface CustomOptions {
-  /** Whether a plain-http URL may be used: the operator allows some loopback addresses, nothing else. */
-  allowHttp(url: URL): boolean;
+export interface CustomOptions extends UrlOptions {
   /** What discovery told about `scheme.oauth2.issuer`; explicit values win over it. */
   discovered?: DiscoveredEndpoints | null;
 }
@@ -70,9 +70,16 @@ const SLUG = /^[a-z][a-z0-9-]{1,40}$/;
 const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+$/;
 const METHODS = ["GET", "HEAD", "POST", "OPTIONS"];
 const DOTTED_PATH = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/;
+
 /** The issuer to ask before `customConnector`, or null where every endpoint is given. */
 export function issuerToDiscover(input: OAuth2SchemeInput): string | null {
   return input.issuer && (!input.authorizationUrl || !input.tokenUrl || !input.jwksUri) ? input.issuer : null;
+}
+
+/** The resource whose metadata name the issuer, or null where that is known already. */
+export function resourceToDiscover(input: OAuth2SchemeInput): string | null {
+  const isKnown = input.issuer || (input.authorizationUrl && input.tokenUrl);
+  return input.resource && !isKnown ? input.resource : null;
 }
 
 /** A project's own connector out of its input. Pure. Throws InvalidInputError that lists every fault. */
@@ -90,9 +97,10 @@ export function customConnector(input: CustomConnectorInput, options: CustomOpti
   if (name.length > 100) check.fault(["name"], "TOO_LONG", "A name has at most 100 characters.");
   if ((input.description?.length ?? 0) > 2_000)
     check.fault(["description"], "TOO_LONG", "A description has at most 2,000 characters.");
-  const baseUrl = check.url(["baseUrl"], input.baseUrl);
-  const verification = checkVerification(check, input);
   const { oauth2 } = input.scheme;
+  // An MCP server's API is the server itself.
+  const baseUrl = check.url(["baseUrl"], input.baseUrl ?? oauth2?.resource);
+  const verification = checkVerification(check, input, baseUrl);
   const scheme = oauth2 ? oauth2Scheme(oauth2, options.discovered ?? null, check) : staticScheme(input.scheme, check.fault);
   if (!scheme) check.fault(["scheme"], "REQUIRED", "Exactly one kind of scheme is needed.");
   const docsUrl = check.url(["docsUrl"], input.docsUrl, "link");
@@ -124,7 +132,7 @@ export function mergeDiscovery(input: OAuth2SchemeInput, found: DiscoveredEndpoi
     userinfoUrl: input.userinfoUrl ?? found.userinfoUrl,
     jwksUri: input.jwksUri ?? found.jwksUri,
     deviceAuthorizationUrl: input.deviceAuthorizationUrl ?? found.deviceAuthorizationUrl,
-    tokenAuthMethod: input.tokenAuthMethod ?? found.tokenAuthMethod,
+    tokenAuthMethod: input.tokenAuthMethod ?? methodFor(found),
   };
 }
 
@@ -133,6 +141,13 @@ function oauth2Scheme(given: OAuth2SchemeInput, found: DiscoveredEndpoints | nul
   const at = (key: string) => ["scheme", "oauth2", key];
   const url = (key: keyof OAuth2SchemeInput & string) => check.url(at(key), input[key] as string | null | undefined);
   const pushed = check.url(at("issuer"), found?.pushedAuthorizationUrl);
+  const registrationUrl = check.url(at("issuer"), found?.registrationUrl);
+  const resource = url("resource");
+  if (resource && !isPkceSure(input, found)) {
+    const message =
+      "With a resource PKCE is needed (S256, RFC 7636): leave pkce out, and use a server whose metadata promise it.";
+    check.fault(at("resource"), "NOT_ALLOWED", message);
+  }
   const userinfoUrl = url("userinfoUrl");
   const jwksUri = url("jwksUri");
   const account = accountMapping(input, userinfoUrl, jwksUri);
@@ -148,6 +163,8 @@ function oauth2Scheme(given: OAuth2SchemeInput, found: DiscoveredEndpoints | nul
     authorizationUrl: url("authorizationUrl") ?? check.missing(at("authorizationUrl"), input.issuer),
     tokenUrl: url("tokenUrl") ?? check.missing(at("tokenUrl"), input.issuer),
     refreshUrl: url("refreshUrl"),
+    registrationUrl,
+    resource,
     revocationUrl: url("revocationUrl"),
     userinfoUrl,
     jwksUri,
@@ -166,14 +183,20 @@ function oauth2Scheme(given: OAuth2SchemeInput, found: DiscoveredEndpoints | nul
     refreshParameters: check.parameters(at("refreshParameters"), input.refreshParameters),
     account,
     // Nobody has looked at this provider: be ready for the oddities that cannot be mistaken for anything else.
-    quirks: [
-      { name: "token-type-missing" },
-      { name: "scope-as-list" },
-      { name: "error-with-200" },
-      { name: "token-answer-form-encoded" },
-      ...(separator.includes(",") ? [{ name: "scope-commas" }] : []),
-    ],
+    quirks: [{ name: "error-with-200" }],
   });
+}
+
+/** Whoever registers itself has no key pair to sign with: then it is a public client where that may be. */
+function methodFor(found: DiscoveredEndpoints | null): TokenAuthMethod | undefined {
+  const isPublic =
+    found?.registrationUrl && found.tokenAuthMethod === "PRIVATE_KEY_JWT" && found.tokenAuthMethods?.includes("none");
+  return isPublic ? "NONE" : found?.tokenAuthMethod;
+}
+
+/** Tokens for a resource are worth stealing elsewhere: only where the server's own metadata promise S256, or nobody has asked it. */
+function isPkceSure(input: OAuth2SchemeInput, found: DiscoveredEndpoints | null): boolean {
+  return input.pkce !== false && (found === null || found.pkceMethods?.includes("S256") === true);
 }
 
 function accountMapping(input: OAuth2SchemeInput, userinfoUrl?: string, jwksUri?: string): AccountMapping | undefined {
@@ -197,7 +220,11 @@ function scopeList(input: OAuth2SchemeInput, check: Checker): OAuth2SchemeDefini
   return [...new Set(names)].map((name) => ({ name, default: true }));
 }
 
-function checkVerification(check: Checker, input: CustomConnectorInput): VerificationDefinition | undefined {
+function checkVerification(
+  check: Checker,
+  input: CustomConnectorInput,
+  baseUrl: string | undefined,
+): VerificationDefinition | undefined {
   if (!input.verification) return undefined;
   const { method, path, expectedStatus, accountIdPath, accountNamePath } = input.verification;
   if (!METHODS.includes(method))
@@ -208,7 +235,7 @@ function checkVerification(check: Checker, input: CustomConnectorInput): Verific
   if (expectedStatus?.some((status) => !Number.isInteger(status) || status < 100 || status > 599)) {
     check.fault(["verification", "expectedStatus"], "OUT_OF_RANGE", "An HTTP status is between 100 and 599.");
   }
-  if (!input.baseUrl) check.fault(["baseUrl"], "REQUIRED", "A verification call needs the API's base URL.");
+  if (!input.baseUrl && !baseUrl) check.fault(["baseUrl"], "REQUIRED", "A verification call needs the API's base URL.");
   for (const key of ["accountIdPath", "accountNamePath"] as const) {
     const value = input.verification[key];
     if (value && (!DOTTED_PATH.test(value) || value.length > 200))
@@ -227,58 +254,6 @@ function checkVerification(check: Checker, input: CustomConnectorInput): Verific
 /** The same the other way round: what to give so that it stays as it is. */
 export function verificationInput({ method, path, expectedStatus, account }: VerificationDefinition): VerificationInput {
   return { method, path, expectedStatus, accountIdPath: account?.id[0], accountNamePath: account?.name?.[0] };
-}
-
-type Checker = ReturnType<typeof checker>;
-
-function checker(options: CustomOptions) {
-  const issues: InputIssue[] = [];
-  const fault: Fault = (path, code, message) => void issues.push({ path, code, message });
-  return {
-    issues,
-    fault,
-    /** The URL as it was given, or undefined where it is absent or wrong. A link is only shown, never called. */
-    url(path: string[], value: string | null | undefined, use: "endpoint" | "link" = "endpoint"): string | undefined {
-      if (value === null || value === undefined || value === "") return undefined;
-      const url = URL.parse(value);
-      const problem = urlProblem(value, url, use, options);
-      if (problem) fault(path, "PATTERN", problem);
-      return problem ? undefined : value;
-    },
-    missing(path: string[], issuer: string | null | undefined): string {
-      const known = issues.some((issue) => issue.path.join() === path.join());
-      const hint = issuer ? "The issuer's metadata do not name it." : "Give it, or an issuer whose metadata name it.";
-      if (!known) fault(path, "REQUIRED", `${path.at(-1)} is required. ${hint}`);
-      return "";
-    },
-    parameters(path: string[], value: unknown): Record<string, string> | undefined {
-      if (value === null || value === undefined) return undefined;
-      if (typeof value !== "object" || Array.isArray(value)) {
-        fault(path, "WRONG_TYPE", "Parameters are an object of names and texts.");
-        return undefined;
-      }
-      const entries = Object.entries(value).filter(([, item]) => item !== null);
-      for (const [name, item] of entries) {
-        if (PROTOCOL_PARAMETERS.has(name))
-          fault([...path, name], "NOT_ALLOWED", `“${name}” is set by the protocol and cannot be given here.`);
-        if (!["string", "number", "boolean"].includes(typeof item))
-          fault([...path, name], "WRONG_TYPE", `“${name}” must be a text.`);
-        // Braces would be read as a template.
-        else if (/[{}]/.test(String(item))) fault([...path, name], "PATTERN", `“${name}” may not hold braces.`);
-      }
-      return Object.fromEntries(entries.map(([name, item]) => [name, String(item)]));
-    },
-  };
-}
-
-function urlProblem(value: string, url: URL | null, use: "endpoint" | "link", options: CustomOptions): string | null {
-  if (!url || value.length > 2_000 || /[\s{}\\]/.test(value))
-    return "This must be a complete URL, without spaces, braces or backslashes.";
-  if (url.username || url.password) return "A URL here has no user name or password in it.";
-  if (use === "endpoint" && url.hash) return "A URL here has no fragment (#…).";
-  if (url.protocol === "https:") return null;
-  if (url.protocol === "http:" && (use === "link" || options.allowHttp(url))) return null;
-  return "The URL must begin with https://.";
 }
 
 function withoutUndefined<T extends object>(value: T): T {

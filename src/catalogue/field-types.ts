@@ -54,7 +54,8 @@ export interface ScopeDefinition {
 }
 
 export type TokenAuthMethod = "CLIENT_SECRET_BASIC" | "CLIENT_SECRET_POST" | "PRIVATE_KEY_JWT" | "NONE";
-export type TokenBodyFormat = "FORM" | "JSON";
+/** QUERY: the parameters stand in the URL, and there is no body. */
+export type TokenBodyFormat = "FORM" | "JSON" | "QUERY";
 
 /** Dotted paths into a JSON answer; the first that holds a value counts. */
 export type Paths = string[];
@@ -67,7 +68,7 @@ export interface AccountMapping {
   name?: Paths;
   email?: Paths;
   avatarUrl?: Paths;
-  /** Only for a user-info call that is not a GET with the token applied. */
+  /** Only for a user-info call that is not a GET with the token applied. Headers are templates (`OAuth {token}`). */
   request?: { method?: string; headers?: Record<string, string>; body?: unknown };
 }
 
@@ -91,8 +92,8 @@ export interface RevocationDefinition {
 /** A value that the provider tells on the way: kept with the credential, used in templates as `{connection.<name>}`. */
 export interface DiscoveredValue {
   name: string;
-  from: "callback" | "tokenAnswer";
-  /** Name of the callback parameter, or a dotted path into the token answer. */
+  from: "callback" | "tokenAnswer" | "userinfo";
+  /** Name of the callback parameter, or a dotted path into the answer. */
   path: string;
   /** Anchored; what the first group captures (else the whole) is the value. Anything else is ignored, or fails where required. */
   pattern: string;
@@ -109,8 +110,10 @@ export interface QuirkUse {
   value?: string;
 }
 
-/** How an access token goes onto an API call. Default: `authorization: Bearer {token}`. */
+/** How an access token goes onto an API call. Default: `authorization: Bearer {token}`. What comes out empty is left out. */
 export interface ApplyDefinition {
   headers?: Record<string, string>;
   query?: Record<string, string>;
+  /** Members of the call's JSON object, for static secrets alone. */
+  body?: Record<string, unknown>;
 }

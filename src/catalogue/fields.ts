@@ -61,8 +61,24 @@ export function validateFields(
   if (!validate(filled)) throw new InvalidInputError(issuesOf(validate.errors ?? [], fields, pathPrefix));
   const broken = fields.filter((field) => isBroken(field, filled[field.name]));
   if (broken.length > 0) throw new InvalidInputError(broken.map((field) => brokenIssue(field, pathPrefix)));
-  for (const field of fields) if (!isVisible(field, filled)) delete filled[field.name];
+  for (const field of fields) {
+    if (!isVisible(field, filled)) delete filled[field.name];
+    else if (field.type === "JSON" && filled[field.name] !== undefined)
+      filled[field.name] = parsed(field, filled[field.name], pathPrefix);
+  }
   return { values: filled };
+}
+
+/** JSON that was pasted as text is kept as the object that it says. */
+function parsed(field: FieldDefinition, value: unknown, pathPrefix: readonly string[]): unknown {
+  if (typeof value !== "string") return value;
+  try {
+    const object: unknown = JSON.parse(value);
+    if (typeof object === "object" && object !== null && !Array.isArray(object)) return object;
+  } catch {
+    // Said below.
+  }
+  throw InvalidInputError.at([...pathPrefix, field.name], "PATTERN", `${field.label} must be a JSON object: paste all of it.`);
 }
 
 /** A line break in a value that becomes a header or a login would add another one to the call (RFC 9110 section 5.5). */
@@ -118,8 +134,14 @@ function typeSchema(field: FieldDefinition): Record<string, unknown> {
       };
     case "BOOLEAN":
       return { type: "boolean" };
+    // What was pasted, or what it says: see `parsed`.
     case "JSON":
-      return {};
+      return {
+        anyOf: [
+          { title: "Text", type: "string", contentMediaType: "application/json", minLength: 1, maxLength: MAX_FILE_LENGTH },
+          { title: "Object", type: "object" },
+        ],
+      };
     case "ENUM":
       return {
         type: "string",
@@ -181,8 +203,9 @@ function issuesOf(errors: readonly ErrorObject[], fields: readonly FieldDefiniti
   const issues = new Map<string, InputIssue>();
   for (const error of errors) {
     const name = fieldName(error);
-    // `const` repeats each branch of an enumeration, `if` its `then`: the keyword around them says it once.
+    // `const` repeats each branch of an enumeration, `anyOf` each of its own, `if` its `then`: the keyword around them says it once.
     if (name === null || error.keyword === "const" || error.keyword === "if") continue;
+    if (error.keyword !== "anyOf" && error.schemaPath.includes("/anyOf/")) continue;
     const field = fields.find((candidate) => candidate.name === name);
     if (!issues.has(name)) issues.set(name, { path: [...prefix, name], ...describe(error, field, name) });
   }
@@ -225,6 +248,8 @@ function describe(
       return { code: "OUT_OF_RANGE", message: `${label} must be at least ${error.params.limit}.` };
     case "maximum":
       return { code: "OUT_OF_RANGE", message: `${label} must be at most ${error.params.limit}.` };
+    case "anyOf":
+      return { code: "WRONG_TYPE", message: `${label} must be a JSON object, or the text of one.` };
     case "oneOf":
       return {
         code: "NOT_ALLOWED",

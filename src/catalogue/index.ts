@@ -42,8 +42,10 @@ export function loadCatalogue(options: CatalogueOptions): Catalogue {
 
 /** A catalogue of definitions that are there already. */
 export function createCatalogue(definitions: readonly ConnectorDefinition[]): Catalogue {
-  const collator = new Intl.Collator("en", { sensitivity: "base" });
-  const all = definitions.toSorted((a, b) => collator.compare(a.name, b.name) || (a.slug < b.slug ? -1 : 1));
+  const all = definitions
+    .map((definition) => ({ definition, key: `${plain(definition.name)}\0${definition.slug}` }))
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+    .map(({ definition }) => definition);
   const bySlug = new Map(all.map((definition) => [definition.slug, deepFreeze(definition)]));
   const categories = Object.freeze(countCategories(all));
   let search: ReturnType<typeof createSearch> | null = null;
@@ -59,6 +61,11 @@ export function createCatalogue(definitions: readonly ConnectorDefinition[]): Ca
   });
 }
 
+/** As a dictionary orders names; a collator does the same, and takes a fifth of the whole loading to make. */
+function plain(name: string): string {
+  return name.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+}
+
 function readConnector(path: string, variables: Readonly<Record<string, string>>): ConnectorDefinition | null {
   let text = readFileSync(path, "utf8");
   if (text.includes("{operator.")) {
@@ -67,6 +74,8 @@ function readConnector(path: string, variables: Readonly<Record<string, string>>
     text = filled;
   }
   const { $schema: _editorHint, ...definition } = JSON.parse(text) as ConnectorDefinition & { $schema?: string };
+  definition.docsUrl ??= null;
+  definition.setupGuide ??= [];
   return definition;
 }
 

@@ -8,6 +8,8 @@ const oneToken = {
   patternMessage: "This must be one line of plain ASCII characters, without a space or line break at either end: paste it again.",
 };
 
+const WHERE_KEYS_ARE = "As the provider gave it, usually in its settings under API, developers or integrations.";
+
 /** What a scheme of each type needs by itself; a connector's data may add fields, or word one of these anew under its name. */
 const OWN_FIELDS: Record<SchemeDefinition["type"], readonly FieldDefinition[]> = {
   OAUTH2: [],
@@ -16,8 +18,10 @@ const OWN_FIELDS: Record<SchemeDefinition["type"], readonly FieldDefinition[]> =
     { ...secret, name: "clientSecret", label: "Client secret", maxLength: 16_384 },
   ],
   OAUTH1: [],
-  API_KEY: [{ ...secret, ...oneToken, name: "apiKey", label: "API key" }],
-  BEARER_TOKEN: [{ ...secret, ...oneToken, name: "token", label: "Access token", maxLength: 16_384 }],
+  API_KEY: [{ ...secret, ...oneToken, name: "apiKey", label: "API key", description: WHERE_KEYS_ARE }],
+  BEARER_TOKEN: [
+    { ...secret, ...oneToken, name: "token", label: "Access token", description: WHERE_KEYS_ARE, maxLength: 16_384 },
+  ],
   BASIC: [
     // RFC 7617 section 2: what stands before the first colon is the user name.
     {
@@ -31,6 +35,12 @@ const OWN_FIELDS: Record<SchemeDefinition["type"], readonly FieldDefinition[]> =
     // Some APIs take a token as the user name and no password at all.
     { ...secret, name: "password", label: "Password", required: false },
   ],
+  OAUTH1_TOKENS: [
+    { ...text, name: "consumerKey", label: "Consumer key", maxLength: 2_000 },
+    { ...secret, name: "consumerSecret", label: "Consumer secret", maxLength: 2_000 },
+    { ...text, name: "tokenId", label: "Token ID", maxLength: 2_000 },
+    { ...secret, name: "tokenSecret", label: "Token secret", maxLength: 2_000 },
+  ],
   SIGNED_JWT: [
     {
       ...secret,
@@ -41,6 +51,37 @@ const OWN_FIELDS: Record<SchemeDefinition["type"], readonly FieldDefinition[]> =
       description: "PEM, or the JSON key file.",
     },
   ],
+  TWO_STEP: [],
+  AWS_SIGV4: [
+    {
+      ...text,
+      name: "accessKeyId",
+      label: "Access key ID",
+      pattern: "^[A-Z0-9]{16,128}$",
+      patternMessage: "An access key ID is 16 or more capital letters and digits, such as AKIAIOSFODNN7EXAMPLE.",
+    },
+    { ...secret, ...oneToken, name: "secretAccessKey", label: "Secret access key", maxLength: 1_000 },
+    {
+      ...secret,
+      ...oneToken,
+      name: "sessionToken",
+      label: "Session token",
+      description: "Only for temporary keys, which end with it.",
+      required: false,
+    },
+  ],
+  APP_INSTALLATION: [
+    // Never a user's: the project presets it (domain/auth-config-rules.ts).
+    {
+      ...secret,
+      ...oneToken,
+      name: "userSecret",
+      label: "Client secret of the app",
+      description: "Proves to the provider who it was that installed the app, when they come back from there.",
+      required: false,
+    },
+  ],
+  NATIVE: [],
   NONE: [],
 };
 

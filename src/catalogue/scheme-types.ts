@@ -1,20 +1,27 @@
+import type { AppInstallationSchemeDefinition, AwsSigV4SchemeDefinition, TwoStepSchemeDefinition } from "./exchange-types.ts";
 import type {
   AccountMapping,
   ApplyDefinition,
-  DiscoveredValue,
+  FieldCondition,
   FieldDefinition,
   QuirkUse,
   RevocationDefinition,
-  ScopeDefinition,
   TokenAuthMethod,
   TokenBodyFormat,
 } from "./field-types.ts";
+import type { ClientSecretJwtDefinition, LongLivedDefinition, RenamedParameter } from "./oauth2-types.ts";
+import type { ErrorMeaning, SchemeBase } from "./scheme-base.ts";
+
+export type * from "./exchange-types.ts";
+export type * from "./oauth2-types.ts";
+export type { ErrorMeaning, SchemeBase } from "./scheme-base.ts";
 
 /** `enum SchemeType` of the public schema. Which of them are implemented, `SchemeDefinition["type"]` says. */
 export type SchemeType =
   | "OAUTH2"
   | "OAUTH2_CLIENT_CREDENTIALS"
   | "OAUTH1"
+  | "OAUTH1_TOKENS"
   | "API_KEY"
   | "BEARER_TOKEN"
   | "BASIC"
@@ -25,21 +32,6 @@ export type SchemeType =
   | "NATIVE"
   | "NONE";
 
-/** What every way to authenticate has. */
-export interface SchemeBase {
-  /** Unique within the connector. */
-  key: string;
-  name: string;
-  description?: string;
-  /** Further fields; one that has the name of a field of the scheme itself takes its place. */
-  fields?: FieldDefinition[];
-  /** Known scopes; schemes without any have none. */
-  scopes?: ScopeDefinition[];
-  /** Default: a space. */
-  scopeSeparator?: string;
-  discovered?: DiscoveredValue[];
-}
-
 export interface OAuth2SchemeDefinition extends SchemeBase {
   type: "OAUTH2";
   /** Given: ID tokens and `iss` are checked against it, byte for byte. */
@@ -49,6 +41,11 @@ export interface OAuth2SchemeDefinition extends SchemeBase {
   refreshUrl?: string;
   revocationUrl?: string;
   revocation?: RevocationDefinition;
+  /** Where a client registers itself (RFC 7591). */
+  registrationUrl?: string;
+  /** What the tokens are for (RFC 8707): sent with every authorization, token and refresh request. */
+  resource?: string;
+  longLived?: LongLivedDefinition;
   userinfoUrl?: string;
   jwksUri?: string;
   deviceAuthorizationUrl?: string;
@@ -60,7 +57,11 @@ export interface OAuth2SchemeDefinition extends SchemeBase {
   /** Default true; false only where the provider breaks on it. */
   pkce?: boolean;
   tokenAuthMethod: TokenAuthMethod;
+  /** With CLIENT_SECRET_POST. */
+  clientSecretJwt?: ClientSecretJwtDefinition;
   tokenBodyFormat?: TokenBodyFormat;
+  /** The protocol's name of a parameter to this provider's, in every request. */
+  parameterNames?: Partial<Record<RenamedParameter, string>>;
   authorizationParameters?: Record<string, string>;
   tokenParameters?: Record<string, string>;
   refreshParameters?: Record<string, string>;
@@ -103,14 +104,16 @@ export interface OAuth1SchemeDefinition extends SchemeBase {
 
 export type ApiKeyLocation = "HEADER" | "QUERY" | "COOKIE";
 
-/** A key on every call: field `apiKey`. */
+/** A key on every call: field `apiKey`. It has a `location`, or `apply` says where it goes. */
 export interface ApiKeySchemeDefinition extends SchemeBase {
   type: "API_KEY";
-  location: ApiKeyLocation;
+  location?: ApiKeyLocation;
   /** Of the header, query parameter or cookie. */
-  parameterName: string;
+  parameterName?: string;
   /** Before the key, with its space: `Token `. */
   prefix?: string;
+  /** Several values, or a form of its own: over all fields, `{connection.apiKey}` among them. `{}`: the API's base URL has the key. */
+  apply?: ApplyDefinition;
 }
 
 /** RFC 6750 with a token that somebody typed: field `token`. */
@@ -125,6 +128,19 @@ export interface BearerTokenSchemeDefinition extends SchemeBase {
 /** RFC 7617: fields `username` and `password`. */
 export interface BasicSchemeDefinition extends SchemeBase {
   type: "BASIC";
+  /** Where the two go otherwise than RFC 7617 says: in its place, over all fields. */
+  apply?: ApplyDefinition;
+}
+
+/**
+ * RFC 5849 with a client and a token that somebody made in the provider's product, so that nobody is sent there: fields `consumerKey`,
+ * `consumerSecret`, `tokenId` and `tokenSecret`.
+ */
+export interface OAuth1TokensSchemeDefinition extends SchemeBase {
+  type: "OAUTH1_TOKENS";
+  signatureMethod: OAuth1SchemeDefinition["signatureMethod"];
+  /** Template of the `realm` in the Authorization header (section 3.5.1), where the provider wants one. */
+  realm?: string;
 }
 
 /**
@@ -141,9 +157,16 @@ export interface SignedJwtSchemeDefinition extends SchemeBase {
   claims: Record<string, string>;
   /** JWS header parameters as templates (`kid`); an empty one is left out. */
   header?: Record<string, string>;
+  /**
+   * ID_AND_HEX: the key is `<id>:<secret in hex>`, and the id is `{connection.keyId}`. Default: PEM, or a secret as it is. Of an RSA or
+   * EC key `{connection.keyFingerprint}` is `SHA256:` and the digest of its public half.
+   */
+  keyFormat?: "ID_AND_HEX";
   /** Of the JWT, in seconds; default 3,600 where exchanged, 600 where sent itself. */
   lifetimeSeconds?: number;
   tokenUrl?: string;
+  /** As what the JWT is exchanged: the grant itself (RFC 7523 section 2.1, the default), or the client's authentication (section 2.2). */
+  exchangedAs?: "GRANT" | "CLIENT_ASSERTION";
   tokenParameters?: Record<string, string>;
   apply?: ApplyDefinition;
   quirks?: QuirkUse[];
@@ -155,18 +178,55 @@ export interface NoneSchemeDefinition extends SchemeBase {
   type: "NONE";
 }
 
-/** A FailureCode, or DENIED: the user said no. */
-export type ErrorMeaning =
-  | "DENIED"
-  | "INVALID_CLIENT"
-  | "REDIRECT_URI_MISMATCH"
-  | "INVALID_SCOPE"
-  | "SCOPE_NOT_APPROVED"
-  | "ADMIN_CONSENT_REQUIRED"
-  | "APP_SUSPENDED"
-  | "INVALID_GRANT"
-  | "RATE_LIMITED"
-  | "PROVIDER_ERROR";
+/** A protocol of its own: a database, a broker, a store. A credential is what was typed; a probe connects with it and asks one question. */
+export interface NativeSchemeDefinition extends SchemeBase {
+  type: "NATIVE";
+  /** Name of the protocol family, src/probes/index.ts. One that is not there (yet) cannot be tested. */
+  probe: string;
+  fields: FieldDefinition[];
+  /** The fields that say where secrets go: who changes one of them types the secrets again (design 5.14). */
+  address: string[];
+  /** What is the same for every user of this connector, and no field. */
+  constants?: Record<string, string>;
+  /** For the families that speak HTTP: the one harmless call, the first that fits what was typed. */
+  requests?: ProbeRequest[];
+}
+
+/** A call that proves something. Templates are `{connection.x}` and `{connection.x|default}`. */
+export interface ProbeRequest {
+  /** Fits while every condition holds, and every value in its URL and body is there. */
+  when?: FieldCondition[];
+  /** Asked first, by a form (RFC 6749): the `access_token` of its answer is `{connection.accessToken}` then. */
+  token?: { url: string; parameters: Record<string, string> };
+  /** Default GET. */
+  method?: "GET" | "POST" | "HEAD" | "OPTIONS" | "PROPFIND";
+  /** Where: a URL field and a path behind it, or a complete template. */
+  url: string;
+  /** The first whose fields are all filled, and whose condition holds, is applied; none where none does. */
+  login?: ProbeLogin[];
+  headers?: Record<string, string>;
+  /** A JSON field that holds further headers by name. */
+  headersFrom?: string;
+  query?: Record<string, string>;
+  /** A text as it is, anything else as JSON. */
+  body?: unknown;
+  /** Default: any 2xx. */
+  expectedStatus?: number[];
+  /** What the JSON answer holds when it is well, where the status does not tell; without `equals` anything. `otherwise`: what it means if not. */
+  expectedBody?: { path: string; equals?: string | number | boolean; otherwise?: ProbeMeaning };
+  /** By status: what it means here, where that is not what HTTP says. */
+  meanings?: Record<string, ProbeMeaning>;
+}
+
+/** Either HTTP Basic (RFC 7617), or a header of this name. */
+export interface ProbeLogin {
+  when?: FieldCondition[];
+  basic?: { username: string; password: string };
+  header?: { name: string; value: string };
+}
+
+/** The TestCodes that an HTTP status can mean. */
+export type ProbeMeaning = "INVALID_CREDENTIALS" | "PERMISSION_DENIED" | "RESOURCE_NOT_FOUND" | "RATE_LIMITED" | "PROVIDER_ERROR";
 
 /** Discriminated by `type`: later schemes add their own member. */
 export type SchemeDefinition =
@@ -176,5 +236,10 @@ export type SchemeDefinition =
   | ApiKeySchemeDefinition
   | BearerTokenSchemeDefinition
   | BasicSchemeDefinition
+  | OAuth1TokensSchemeDefinition
   | SignedJwtSchemeDefinition
+  | TwoStepSchemeDefinition
+  | AwsSigV4SchemeDefinition
+  | AppInstallationSchemeDefinition
+  | NativeSchemeDefinition
   | NoneSchemeDefinition;

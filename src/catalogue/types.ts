@@ -5,9 +5,11 @@
  */
 import type { AccountMapping, TokenAuthMethod } from "./field-types.ts";
 import type { OAuth2SchemeDefinition, SchemeDefinition } from "./scheme-types.ts";
+import type { WebhookDefinition } from "./webhook-types.ts";
 
 export type * from "./field-types.ts";
 export type * from "./scheme-types.ts";
+export type * from "./webhook-types.ts";
 
 /** `enum ConnectorKind` of the public schema. */
 export type ConnectorKind = "OAUTH2_PROVIDER" | "API" | "NATIVE" | "CUSTOM";
@@ -15,11 +17,15 @@ export type ConnectorKind = "OAUTH2_PROVIDER" | "API" | "NATIVE" | "CUSTOM";
 /** The harmless call that proves a credential works. */
 export interface VerificationDefinition {
   method: string;
+  /** Below `baseUrl`; that one is a template too, and the API's own where it is left out. */
   path: string;
+  baseUrl?: string;
   headers?: Record<string, string>;
   body?: unknown;
   /** Default: any 2xx. */
   expectedStatus?: number[];
+  /** Statuses that mean the credential is not accepted, where that is not 401 alone. */
+  refusedStatus?: number[];
   /** For APIs that answer 200 to a refused call: what the answer holds, at a dotted path, when it is well. */
   expectedBody?: { path: string; equals: string | number | boolean };
   /** Where the answer tells whose account it is, for schemes that have no other way to know. */
@@ -40,12 +46,16 @@ export interface ConnectorDefinition {
   description: string | null;
   kind: ConnectorKind;
   categories: string[];
+  /** How widely known it is, from 1 to 20; left out: 0. Breaks ties in the search. */
+  popularity?: number;
   docsUrl: string | null;
   logoUrl?: string;
   setupGuide: string[];
   /** The recommended one first; never empty. */
   schemes: SchemeDefinition[];
   api?: ApiDefinition;
+  /** Where the provider sends signed webhooks that an auth config can take. */
+  webhooks?: WebhookDefinition;
 }
 
 /** Values for `{connection.*}`: the AuthConfig's parameters, the credential's fields and what was discovered, in that order. */
@@ -54,6 +64,7 @@ export type ConnectionValues = Readonly<Record<string, unknown>>;
 /** What discovery (RFC 8414, OpenID Connect Discovery) tells of a provider, in the scheme's own words. */
 export type DiscoveredEndpoints = Pick<
   OAuth2SchemeDefinition,
+  | "registrationUrl"
   | "revocationUrl"
   | "userinfoUrl"
   | "jwksUri"
@@ -68,6 +79,10 @@ export type DiscoveredEndpoints = Pick<
   tokenUrl: string | undefined;
   /** The best one that is offered and implemented; undefined where nothing is said. */
   tokenAuthMethod: TokenAuthMethod | undefined;
+  /** Every one that is offered, as the metadata names it (`client_secret_basic`); undefined where nothing is said. */
+  tokenAuthMethods?: string[] | undefined;
+  /** `code_challenge_methods_supported` (RFC 7636); undefined where nothing is said. */
+  pkceMethods?: string[] | undefined;
   /** Known scope names; empty where the metadata lists none. */
   scopesSupported: string[];
 };

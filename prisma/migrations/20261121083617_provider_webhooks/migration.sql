@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "AuthConfig" ADD COLUMN     "hasWebhookSecret" BOOLEAN NOT NULL DEFAULT false;
