@@ -27,6 +27,11 @@ const COUNTERS = {
   webhook_deliveries: counter("webhook_deliveries_total", "Attempts to deliver: `delivered`, `retry` or `failed` (given up).", [
     "outcome",
   ]),
+  provider_webhooks: counter(
+    "provider_webhooks_total",
+    "Webhooks of providers: `received`, `challenge`, or why it was refused.",
+    ["outcome"],
+  ),
   revocations: counter("revocations_total", "Tokens to be ended at a provider (RevocationOutcome, in lower case).", ["outcome"]),
   proxy_calls: counter("proxy_calls_total", "Calls to connectors' APIs by status class of the answer; `none`: there was none.", [
     "status",

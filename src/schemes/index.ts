@@ -1,7 +1,8 @@
 import type { ApplyDefinition, SchemeDefinition } from "../catalogue/types.ts";
+import { handler as awsSigV4 } from "./aws-sigv4/index.ts";
 import { handler as oauth1 } from "./oauth1/index.ts";
 import { applyToken } from "./oauth2/index.ts";
-import { apiKey, basic, bearerToken, none } from "./static/index.ts";
+import { apiKey, basic, bearerToken, native, none, oauth1Tokens } from "./static/index.ts";
 import type { SchemeHandler } from "./types.ts";
 
 /** Schemes whose access token goes onto a call as RFC 6750 says, unless the connector's data says otherwise. */
@@ -19,15 +20,22 @@ export const SCHEMES: Record<SchemeDefinition["type"], SchemeHandler> = {
   OAUTH2: tokens("OAuth 2", true),
   OAUTH2_CLIENT_CREDENTIALS: tokens("OAuth 2 client credentials", false),
   OAUTH1: oauth1,
+  OAUTH1_TOKENS: oauth1Tokens,
   API_KEY: apiKey,
   BEARER_TOKEN: bearerToken,
   BASIC: basic,
   SIGNED_JWT: tokens("Signed JWT", false),
+  TWO_STEP: tokens("Login for a token", false),
+  AWS_SIGV4: awsSigV4,
+  APP_INSTALLATION: tokens("App installation", true),
+  NATIVE: native,
   NONE: none,
 };
 
+export * as appInstallation from "./app-installation/index.ts";
 export * as oauth1 from "./oauth1/index.ts";
 export * as oauth2 from "./oauth2/index.ts";
 export * as signedJwt from "./signed-jwt/index.ts";
+export * as twoStep from "./two-step/index.ts";
 export type * from "./types.ts";
 export { isTestable, verify, verifyAccount } from "./verify.ts";

@@ -16,6 +16,10 @@ export interface OutboundRequest {
   url: string;
   /** The parameters of a form body; null: another kind of body, or none. */
   form: URLSearchParams | null;
+  /** What else it carries, names in lower case, for a signature that covers some of it (AWS). */
+  headers?: Readonly<Record<string, string>>;
+  /** STREAMED: it is on its way, and gone when all of it has been seen. Absent or null: none. */
+  body?: Uint8Array | "STREAMED" | null;
 }
 
 export interface ApplyInput {

@@ -27,7 +27,7 @@ export async function verifyAccount(input: VerifyInput): Promise<{ outcome: Test
   const started = performance.now();
   const latency = () => Math.round(performance.now() - started);
   try {
-    const response = await call(input, input.api.baseUrl, verification);
+    const response = await call(input, verification.baseUrl ?? input.api.baseUrl, verification);
     const text = await response.text();
     const code = judge(verification, response.status, text);
     const { account } = verification;
@@ -42,9 +42,11 @@ export async function verifyAccount(input: VerifyInput): Promise<{ outcome: Test
 function call(input: VerifyInput, baseUrl: string, verification: VerificationDefinition): Promise<Response> {
   const scope: TemplateScope = { connection: input.values, clientId: input.clientId ?? undefined };
   const url = new URL(expandUrl(baseUrl.replace(/\/$/, "") + verification.path, scope, hostRulesOf(input.scheme)));
-  const applied = input.apply({ method: verification.method, url: url.href, form: null });
+  const own = verification.body === undefined ? undefined : expandJson(verification.body, scope);
+  const signable = own === undefined ? null : Buffer.from(JSON.stringify(own));
+  const applied = input.apply({ method: verification.method, url: url.href, form: null, body: signable });
   for (const [name, value] of Object.entries(applied.query)) url.searchParams.set(name, value);
-  const body = verification.body === undefined ? undefined : JSON.stringify(expandJson(verification.body, scope));
+  const body = applied.body ? JSON.stringify({ ...(own as object | undefined), ...applied.body }) : JSON.stringify(own);
   const headers = {
     accept: "application/json",
     "user-agent": "Moorline",
@@ -68,7 +70,7 @@ function judge(verification: VerificationDefinition, status: number, text: strin
   if (expected ? expected.includes(status) : status >= 200 && status < 300) {
     return !verification.expectedBody || holds(verification.expectedBody, text) ? "OK" : "INVALID_CREDENTIALS";
   }
-  if (status === 401) return "INVALID_CREDENTIALS";
+  if ((verification.refusedStatus ?? [401]).includes(status)) return "INVALID_CREDENTIALS";
   if (status === 403) return "PERMISSION_DENIED";
   if (status === 404) return "RESOURCE_NOT_FOUND";
   if (status === 429) return "RATE_LIMITED";

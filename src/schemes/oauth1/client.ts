@@ -173,7 +173,7 @@ async function ask(
     accept: "application/x-www-form-urlencoded, */*;q=0.5",
     "content-type": "application/x-www-form-urlencoded",
     "user-agent": "Moorline",
-    authorization: authorize({ method: "POST", url, form }, client.scheme.signatureMethod, credentials, more),
+    authorization: authorize({ method: "POST", url, form }, client.scheme.signatureMethod, credentials, { more }),
   };
   const init = { method: "POST", headers, body: form.toString(), redirect: "manual", timeoutMs, maxBytes: MAX_BYTES } as const;
   let response: Response;

@@ -22,13 +22,20 @@ export interface Freshness {
   nonce: string;
 }
 
-/** The Authorization header of one request (section 3.5.1). `more`: further protocol parameters, such as `oauth_callback`. */
+export interface AuthorizeOptions {
+  /** Further protocol parameters, such as `oauth_callback`. */
+  more?: Parameters;
+  /** Section 3.5.1: beside the signed parameters; empty: none. */
+  realm?: string;
+  fresh?: Freshness;
+}
+
+/** The Authorization header of one request (section 3.5.1). */
 export function authorize(
   request: OutboundRequest,
   method: SignatureMethod,
   credentials: Credentials,
-  more: Parameters = [],
-  fresh: Freshness = freshness(),
+  { more = [], realm = "", fresh = freshness() }: AuthorizeOptions = {},
 ): string {
   const protocol: Parameters = [
     ["oauth_consumer_key", credentials.clientId],
@@ -40,7 +47,8 @@ export function authorize(
     ...more,
   ];
   const parts = [...protocol, ["oauth_signature", signatureOf(request, method, credentials, protocol)] as const];
-  return `OAuth ${parts.map(([name, value]) => `${encode(name)}="${encode(value)}"`).join(", ")}`;
+  const pairs = parts.map(([name, value]) => `${encode(name)}="${encode(value)}"`);
+  return `OAuth ${[...(realm === "" ? [] : [`realm="${encode(realm)}"`]), ...pairs].join(", ")}`;
 }
 
 /** The signature base string (section 3.4.1). `protocol` are the parameters of the Authorization header, without `realm`. */

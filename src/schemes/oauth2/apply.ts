@@ -1,4 +1,5 @@
-import { expand, type TemplateScope } from "../../catalogue/templates.ts";
+import { randomBytes } from "node:crypto";
+import { expand, expandJson, type TemplateScope } from "../../catalogue/templates.ts";
 import type { ApiDefinition, ApplyDefinition, ConnectionValues } from "../../catalogue/types.ts";
 import type { Secret } from "../../lib/secret.ts";
 import { asFailure } from "./client.ts";
@@ -19,10 +20,19 @@ export function applyToken(input: ApplyTokenInput): AppliedToken {
     connection: input.values,
     clientId: input.clientId ?? undefined,
     token: input.accessToken?.reveal(),
+    random: randomBytes(16).toString("hex"),
+    now: `${new Date().toISOString().slice(0, 19)}Z`,
   };
   const own = input.own ?? { headers: { authorization: "Bearer {token}" } };
   const fill = (templates: Readonly<Record<string, string>> | undefined): [string, string][] =>
-    asFailure(() => Object.entries(templates ?? {}).map(([name, template]) => [name, expand(template, scope)]));
+    asFailure(() =>
+      Object.entries(templates ?? {}).flatMap(([name, template]) => {
+        const value = expand(template, scope);
+        // `{connection.context|}`: only some have something to say there.
+        return value === "" ? [] : [[name, value]];
+      }),
+    );
   const headers = [...fill(input.api?.headers), ...fill(own.headers)].map(([name, value]) => [name.toLowerCase(), value]);
-  return { headers: Object.fromEntries(headers), query: Object.fromEntries(fill(own.query)) };
+  const applied = { headers: Object.fromEntries(headers), query: Object.fromEntries(fill(own.query)) };
+  return own.body ? { ...applied, body: asFailure(() => expandJson(own.body, scope)) as Record<string, unknown> } : applied;
 }

@@ -2,6 +2,8 @@ import * as oidc from "openid-client";
 import { PROTOCOL_PARAMETERS } from "../../catalogue/protocol-parameters.ts";
 import { configure, endpoint, expandAll } from "./client.ts";
 import { createExchange } from "./exchange.ts";
+import { hasQuirk } from "./quirks.ts";
+import { resourceParameter, shapeAuthorizationUrl } from "./requests.ts";
 import type { BeginInput, BeginResult } from "./types.ts";
 
 /**
@@ -14,20 +16,28 @@ export async function begin(input: BeginInput): Promise<BeginResult> {
     ...expandAll(input.client, scheme.authorizationParameters),
     ...Object.fromEntries(Object.entries(input.parameters ?? {}).filter(([name]) => !PROTOCOL_PARAMETERS.has(name))),
     ...(input.loginHint && { login_hint: input.loginHint }),
+    ...resourceParameter(input.client),
     redirect_uri: input.client.redirectUri,
+    response_type: "code",
     state: input.state,
     ...(input.scopes.length > 0 && { scope: input.scopes.join(scheme.scopeSeparator ?? " ") }),
-    ...(input.scopes.includes("openid") && { nonce: input.nonce }),
-    ...(scheme.pkce !== false && {
-      code_challenge: await oidc.calculatePKCECodeChallenge(input.codeVerifier),
-      code_challenge_method: "S256",
-    }),
+    ...((input.scopes.includes("openid") || hasQuirk(scheme, "nonce-always")) && { nonce: input.nonce }),
+    ...(await challenge(input)),
   };
   if (!scheme.pushedAuthorizationUrl || !scheme.pushedAuthorizationRequired) {
-    const config = await configure(input.client, () => Promise.reject(new Error("no request is made here")));
-    return { url: oidc.buildAuthorizationUrl(config, parameters).href };
+    // Where tokens come from may be told no sooner than by the callback, and is of no account here.
+    const use = { tokenUrl: scheme.authorizationUrl };
+    const config = await configure(input.client, () => Promise.reject(new Error("no request is made here")), use);
+    return { url: shapeAuthorizationUrl(scheme, oidc.buildAuthorizationUrl(config, parameters).href) };
   }
   return pushed(input, scheme.pushedAuthorizationUrl, parameters);
+}
+
+/** RFC 7636 section 4.3. */
+async function challenge({ client: { scheme }, codeVerifier }: BeginInput): Promise<Record<string, string>> {
+  if (scheme.pkce === false) return {};
+  if (hasQuirk(scheme, "pkce-plain")) return { code_challenge: codeVerifier, code_challenge_method: "plain" };
+  return { code_challenge: await oidc.calculatePKCECodeChallenge(codeVerifier), code_challenge_method: "S256" };
 }
 
 async function pushed(input: BeginInput, template: string, parameters: Record<string, string>): Promise<BeginResult> {

@@ -5,7 +5,7 @@ import { quirkValue } from "./quirks.ts";
 import type { CallbackCheck, CallbackParameters, OAuth2Client } from "./types.ts";
 import { withoutSecrets } from "./without-secrets.ts";
 
-const SINGLE = ["code", "state", "iss", "error", "error_description"];
+const SINGLE = ["state", "iss", "error", "error_description"];
 
 /**
  * Looks at what came to the redirect URI before the code is redeemed: each parameter at most once, `iss` (RFC 9207) byte
@@ -13,21 +13,26 @@ const SINGLE = ["code", "state", "iss", "error", "error_description"];
  * Throws a Failure for anything but a code or a refusal by the user.
  */
 export function checkCallback(client: OAuth2Client, parameters: CallbackParameters): CallbackCheck {
-  for (const name of SINGLE) {
+  for (const name of [...SINGLE, codeParameter(client)]) {
     if (parameters.getAll(name).length > 1) throw malformed(`The answer has “${name}” more than once.`);
   }
   checkIssuer(client, parameters);
   checkSignature(client, parameters);
   const error = parameters.get("error");
   if (error !== null) return classifyAuthorizationError(client, parameters);
-  if (!parameters.get("code")) throw malformed("The provider's answer has neither a code nor an error.");
+  if (!parameters.get(codeParameter(client))) throw malformed("The provider's answer has neither a code nor an error.");
   return { outcome: "CODE" };
+}
+
+/** What the code is called in the answer at the redirect URI. */
+export function codeParameter({ scheme }: Pick<OAuth2Client, "scheme">): string {
+  return quirkValue(scheme, "code-param") ?? "code";
 }
 
 /** RFC 6749 section 4.1.2.1. The user's no is an outcome; everything else is thrown as a Failure. */
 export function classifyAuthorizationError(client: OAuth2Client, parameters: CallbackParameters): CallbackCheck {
   const meaning = meaningOf(client.scheme, parameters.get("error") ?? "", parameters.get("error_description"));
-  const quoted = [parameters.get("state"), parameters.get("code")];
+  const quoted = [parameters.get("state"), parameters.get(codeParameter(client))];
   const code = withoutSecrets(parameters.get("error") ?? "", quoted);
   const description = withoutSecrets(parameters.get("error_description"), quoted);
   if (meaning === "DENIED") return { outcome: "DENIED", providerMessage: inert(description, 500) };

@@ -2,6 +2,8 @@ import * as oidc from "openid-client";
 import { configure, endpoint, expandAll, originOf } from "./client.ts";
 import { createExchange } from "./exchange.ts";
 import { explainFlow } from "./failures.ts";
+import { quirkValue } from "./quirks.ts";
+import { resourceParameter } from "./requests.ts";
 import { tokenSet } from "./token-set.ts";
 import type { CallOptions, OnRawAnswer, TokenClient, TokenSet } from "./types.ts";
 
@@ -23,8 +25,13 @@ export async function clientCredentials(input: ClientCredentialsInput): Promise<
   const exchange = createExchange({ ...input, url: endpoint(client, client.scheme.tokenUrl), keepIdToken: false });
   try {
     const config = await configure(client, exchange.fetch);
-    const parameters = { ...expandAll(client, client.scheme.tokenParameters), ...scopeParameter(client, scopes) };
-    const answer = await oidc.clientCredentialsGrant(config, parameters);
+    const parameters = {
+      ...expandAll(client, client.scheme.tokenParameters),
+      ...scopeParameter(client, scopes),
+      ...resourceParameter(client),
+    };
+    const grantType = quirkValue(client.scheme, "grant-type") ?? "client_credentials";
+    const answer = await oidc.genericGrantRequest(config, grantType, parameters);
     return { ...tokenSet(client, answer, exchange, scopes), refreshToken: null };
   } catch (error) {
     throw explainFlow(exchange.explain(error));

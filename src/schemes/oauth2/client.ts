@@ -1,14 +1,15 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import * as oidc from "openid-client";
 import { expand, expandUrl, hostRulesOf, TemplateError, type TemplateScope } from "../../catalogue/templates.ts";
-import type { ApiDefinition, ConnectionValues, SchemeBase } from "../../catalogue/types.ts";
+import type { ApiDefinition, ConnectionValues, SchemeBase, SchemeDefinition } from "../../catalogue/types.ts";
+import { clientSecretJwt } from "./client-secret-jwt.ts";
 import { failure } from "./failures.ts";
 import { hasQuirk } from "./quirks.ts";
 import type { TokenClient } from "./types.ts";
 
 /** Whatever has templates to be filled: a client of any scheme. */
 export interface Templated {
-  scheme: Pick<SchemeBase, "fields" | "discovered">;
+  scheme: Pick<SchemeBase, "fields" | "discovered"> & { type?: SchemeDefinition["type"] };
   values: ConnectionValues;
   clientId: string;
 }
@@ -34,15 +35,16 @@ export function originOf(client: Templated, template: string): string {
   return new URL(endpoint(client, template)).origin;
 }
 
-/** Fills the templates in a map of parameters or headers. */
+/** Fills the templates in a map of parameters or headers. One that comes out empty is left out (RFC 6749 section 3.1: it means the same). */
 export function expandAll(
   client: Templated,
   templates: Readonly<Record<string, string>> | undefined,
   more: TemplateScope = {},
 ): Record<string, string> {
-  return asFailure(() =>
-    Object.fromEntries(Object.entries(templates ?? {}).map(([name, value]) => [name, expand(value, scopeOf(client, more))])),
+  const filled = asFailure(() =>
+    Object.entries(templates ?? {}).map(([name, value]) => [name, expand(value, scopeOf(client, more))] as const),
   );
+  return Object.fromEntries(filled.filter(([, value]) => value !== ""));
 }
 
 export function scopeOf(client: Pick<Templated, "values" | "clientId">, more: TemplateScope = {}): TemplateScope {
@@ -96,6 +98,11 @@ export async function configure(client: TokenClient, fetch: oidc.CustomFetch, us
 async function authentication(client: TokenClient): Promise<oidc.ClientAuth> {
   const secret = client.clientSecret?.reveal() ?? "";
   if (secret === "") return oidc.None();
+  const own = client.scheme.clientSecretJwt;
+  if (own) {
+    const filled = { ...own, header: expandAll(client, own.header), claims: expandAll(client, own.claims) };
+    return oidc.ClientSecretPost(await clientSecretJwt(filled, secret));
+  }
   switch (client.scheme.tokenAuthMethod) {
     case "CLIENT_SECRET_BASIC":
       return clientSecretBasic(client, secret);
@@ -115,7 +122,13 @@ async function authentication(client: TokenClient): Promise<oidc.ClientAuth> {
 function clientSecretBasic(client: TokenClient, secret: string): oidc.ClientAuth {
   const raw = hasQuirk(client.scheme, "basic-without-encoding");
   const encode = (text: string) => (raw ? text : new URLSearchParams([["", text]]).toString().slice(1));
-  return (_as, _client, _body, headers) => headers.set("authorization", basic(encode(client.clientId), encode(secret)));
+  const pair = hasQuirk(client.scheme, "basic-secret-only")
+    ? basic(encode(secret), "")
+    : basic(encode(client.clientId), encode(secret));
+  return (_as, _client, body, headers) => {
+    headers.set("authorization", pair);
+    if (hasQuirk(client.scheme, "client-id-in-body")) body.set("client_id", client.clientId);
+  };
 }
 
 /** RFC 7617, the pair as it is. */

@@ -1,8 +1,12 @@
 import * as oidc from "openid-client";
-import { checkCallback } from "./callback.ts";
+import { checkCallback, codeParameter } from "./callback.ts";
 import { configure, endpoint, expandAll } from "./client.ts";
 import { createExchange } from "./exchange.ts";
 import { failure } from "./failures.ts";
+import { discoverFromUserinfo } from "./identify.ts";
+import { longLived, renewLongLived } from "./long-lived.ts";
+import { hasQuirk } from "./quirks.ts";
+import { resourceParameter } from "./requests.ts";
 import { discover, tokenSet } from "./token-set.ts";
 import type { CompleteInput, OAuth2Client, RefreshInput, TokenSet } from "./types.ts";
 
@@ -27,17 +31,26 @@ export async function complete(input: CompleteInput): Promise<TokenSet> {
     ...(scheme.pkce !== false && { pkceCodeVerifier: input.codeVerifier }),
     // Read after the answer is in: with fewer scopes granted than asked there may be no ID token, so no nonce to expect.
     get expectedNonce() {
-      return exchange.hasIdToken && input.scopes.includes("openid") ? input.nonce : undefined;
+      const sent = input.scopes.includes("openid") || hasQuirk(scheme, "nonce-always");
+      return exchange.hasIdToken && sent ? input.nonce : undefined;
     },
   };
   try {
     const config = await configure(client, exchange.fetch);
-    const parameters = expandAll(client, scheme.tokenParameters);
+    const parameters = { ...expandAll(client, scheme.tokenParameters), ...resourceParameter(client) };
     const answer = await oidc.authorizationCodeGrant(config, callbackUrl(client, input), checks, parameters);
-    return tokenSet(client, answer, exchange, input.scopes, fromCallback);
+    const first = tokenSet(client, answer, exchange, scopesIn(client, input), fromCallback);
+    const tokens = await longLived({ ...input, client, token: first.accessToken }, first);
+    return await discoverFromUserinfo({ ...input, client, tokens });
   } catch (error) {
     throw exchange.explain(error);
   }
+}
+
+/** What an answer without `scope` grants: what was asked for, or what the provider has said at the redirect URI. */
+function scopesIn({ scheme }: OAuth2Client, { parameters, scopes }: CompleteInput): readonly string[] {
+  const granted = hasQuirk(scheme, "scope-in-callback") ? parameters.get("scope") : null;
+  return granted === null ? scopes : granted.split(/[\s,]+/).filter(Boolean);
 }
 
 /**
@@ -46,12 +59,18 @@ export async function complete(input: CompleteInput): Promise<TokenSet> {
  */
 export async function refresh(input: RefreshInput): Promise<TokenSet> {
   const { client } = input;
+  const renewed = await renewLongLived({ ...input, token: input.refreshToken });
+  if (renewed) return renewed;
   const tokenUrl = client.scheme.refreshUrl ?? client.scheme.tokenUrl;
   // A new ID token would only add ways to fail once the provider has rotated.
   const exchange = createExchange({ ...input, url: endpoint(client, tokenUrl), keepIdToken: false });
   try {
     const config = await configure(client, exchange.fetch, { tokenUrl });
-    const parameters = expandAll(client, client.scheme.refreshParameters);
+    const parameters = {
+      ...expandAll(client, client.scheme.refreshParameters),
+      ...resourceParameter(client),
+      ...(hasQuirk(client.scheme, "redirect-uri-on-refresh") && client.redirectUri && { redirect_uri: client.redirectUri }),
+    };
     const answer = await oidc.refreshTokenGrant(config, input.refreshToken.reveal(), parameters);
     return tokenSet(client, answer, exchange, input.scopes, {});
   } catch (error) {
@@ -63,7 +82,7 @@ export async function refresh(input: RefreshInput): Promise<TokenSet> {
 function callbackUrl(client: OAuth2Client, input: CompleteInput): URL {
   const url = new URL(client.redirectUri);
   for (const name of ["code", "state", "iss"]) {
-    const value = input.parameters.get(name);
+    const value = input.parameters.get(name === "code" ? codeParameter(client) : name);
     if (value !== null && (name !== "iss" || client.scheme.issuer)) url.searchParams.set(name, value);
   }
   return url;

@@ -73,6 +73,7 @@ function endpointsFrom(issuer: string, metadata: oidc.ServerMetadata): Discovere
     issuer: metadata.issuer,
     authorizationUrl: metadata.authorization_endpoint,
     tokenUrl: metadata.token_endpoint,
+    registrationUrl: metadata.registration_endpoint,
     revocationUrl: metadata.revocation_endpoint,
     userinfoUrl: metadata.userinfo_endpoint,
     jwksUri: metadata.jwks_uri,
@@ -82,8 +83,15 @@ function endpointsFrom(issuer: string, metadata: oidc.ServerMetadata): Discovere
     issInAuthorizationResponse: metadata.authorization_response_iss_parameter_supported,
     idTokenAlgorithms: metadata.id_token_signing_alg_values_supported,
     tokenAuthMethod: authMethod(metadata.token_endpoint_auth_methods_supported),
-    scopesSupported: metadata.scopes_supported ?? [],
+    tokenAuthMethods: textsIn(metadata.token_endpoint_auth_methods_supported),
+    pkceMethods: textsIn(metadata.code_challenge_methods_supported),
+    scopesSupported: textsIn(metadata.scopes_supported) ?? [],
   };
+}
+
+/** What somebody else wrote may be anything. */
+function textsIn(value: unknown): string[] | undefined {
+  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : undefined;
 }
 
 const AUTH_METHODS: [string, TokenAuthMethod][] = [

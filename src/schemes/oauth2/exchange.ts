@@ -1,16 +1,15 @@
 import type { CustomFetch } from "openid-client";
 import { Failure } from "../../lib/failure.ts";
 import { Secret } from "../../lib/secret.ts";
-import { expandAll } from "./client.ts";
 import { failure, meaningOf, networkFailure, type OAuthFailure, providerFailure, retryAfterSeconds } from "./failures.ts";
 import { errorIn, normaliseAnswer, parseBody } from "./quirks.ts";
+import { shapeRequest } from "./requests.ts";
 import type { CallOptions, Fetch, OnRawAnswer, TokenClient } from "./types.ts";
 import { secretsOf, withoutSecrets } from "./without-secrets.ts";
 
 export const DEFAULT_TIMEOUT_MS = 20_000;
 /** Design section 10: decoded bytes of a token endpoint's answer. */
 const MAX_BYTES = 1_048_576;
-const USER_AGENT = "Moorline";
 
 /** What happened on the wire during one exchange, so that a failure can be told from it and not from a library's error. */
 export interface Exchange {
@@ -31,6 +30,8 @@ export interface ExchangeOptions extends CallOptions {
   success?: number;
   /** False: an ID token in the answer is left out, because there is nothing to check it against, or nobody needs it. */
   keepIdToken: boolean;
+  /** Default POST, unless the data says otherwise. */
+  method?: "GET";
 }
 
 /** One request to a token-like endpoint, with the connector's quirks applied before openid-client sees the answer. */
@@ -50,15 +51,16 @@ export function createExchange(options: ExchangeOptions): Exchange {
     async fetch(url, init) {
       const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
       if (url !== new URL(options.url).href) return passThrough(options.fetch, url, init as RequestInit, timeoutMs, remember);
-      const request = shapeRequest(options.client, init as RequestInit);
-      state.secrets = secretsOf(request);
-      const { text, status, headers } = await send(options, request, timeoutMs, remember);
+      const asked = { ...(init as RequestInit), ...(options.method && { method: options.method }) };
+      const request = shapeRequest(options.client, options.url, asked);
+      state.secrets = secretsOf({ ...request.init, url: request.url });
+      const { text, status, headers } = await send(options.fetch, request, timeoutMs, remember);
       try {
         await options.onRawAnswer?.(new Secret(text), status);
       } catch (error) {
         throw remember(error);
       }
-      const parsed = parseBody(options.client.scheme, text);
+      const parsed = parseBody(text);
       const answer = parsed ? normaliseAnswer(options.client.scheme, { status, body: parsed }) : { status, body: null };
       if (answer.body && (!options.keepIdToken || answer.body.id_token === "")) delete answer.body.id_token;
       state.answer = { ...answer, retryAfterSeconds: retryAfterSeconds(headers) };
@@ -72,23 +74,18 @@ export function createExchange(options: ExchangeOptions): Exchange {
   };
 }
 
-async function send(options: ExchangeOptions, request: RequestInit, timeoutMs: number, remember: (error: unknown) => unknown) {
+async function send(
+  fetch: Fetch,
+  { url, init }: { url: string; init: RequestInit },
+  timeoutMs: number,
+  remember: (error: unknown) => unknown,
+) {
   try {
-    const response = await options.fetch(options.url, { ...request, redirect: "manual", timeoutMs, maxBytes: MAX_BYTES });
+    const response = await fetch(url, { ...init, redirect: "manual", timeoutMs, maxBytes: MAX_BYTES });
     return { text: await response.text(), status: response.status, headers: response.headers };
   } catch (error) {
     throw remember(networkFailure(error));
   }
-}
-
-/** The request as this provider wants it: a JSON body, headers of its own. */
-function shapeRequest(client: TokenClient, init: RequestInit): RequestInit {
-  const headers = new Headers(init.headers);
-  headers.set("user-agent", USER_AGENT);
-  for (const [name, value] of Object.entries(expandAll(client, client.scheme.tokenHeaders))) headers.set(name, value);
-  if (client.scheme.tokenBodyFormat !== "JSON") return { method: "POST", headers, body: String(init.body) };
-  headers.set("content-type", "application/json");
-  return { method: "POST", headers, body: JSON.stringify(Object.fromEntries(new URLSearchParams(String(init.body)))) };
 }
 
 async function passThrough(

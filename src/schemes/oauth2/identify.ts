@@ -1,12 +1,14 @@
 import { textAt } from "../../catalogue/paths.ts";
 import type { AccountMapping } from "../../catalogue/types.ts";
+import { Secret } from "../../lib/secret.ts";
 import type { AppliedCredential, OutboundRequest } from "../types.ts";
 import { applyToken } from "./apply.ts";
-import { endpoint } from "./client.ts";
+import { endpoint, expandAll } from "./client.ts";
 import { DEFAULT_TIMEOUT_MS } from "./exchange.ts";
 import { failure, networkFailure, providerFailure, retryAfterSeconds } from "./failures.ts";
 import { errorIn, hasQuirk } from "./quirks.ts";
-import type { CallOptions, IdentifyInput, OAuth2Client, ProviderIdentity } from "./types.ts";
+import { discover } from "./token-set.ts";
+import type { CallOptions, IdentifyInput, OAuth2Client, ProviderIdentity, TokenSet } from "./types.ts";
 
 const MAX_BYTES = 1_048_576;
 
@@ -29,7 +31,22 @@ export async function identify(input: IdentifyInput): Promise<ProviderIdentity |
   }
 }
 
+/** Tokens with what the user-info answer tells of the connection, where the data wants something of it. Throws a Failure. */
+export async function discoverFromUserinfo(input: IdentifyInput): Promise<TokenSet> {
+  const { client, tokens } = input;
+  if (!client.scheme.discovered?.some(({ from }) => from === "userinfo")) return tokens;
+  const userinfo = (await readUserinfo(input, client.scheme.account)) ?? {};
+  const found = discover(client.scheme, "userinfo", (path) => textAt(userinfo, [path]));
+  return { ...tokens, userinfo: new Secret(JSON.stringify(userinfo)), discovered: { ...tokens.discovered, ...found } };
+}
+
 async function fromUserinfo(input: IdentifyInput, account: AccountMapping): Promise<ProviderIdentity | null> {
+  const known = input.tokens.userinfo;
+  const answer = known ? (JSON.parse(known.reveal()) as Record<string, unknown>) : await readUserinfo(input, account);
+  return answer === null ? null : identityFrom(account, answer);
+}
+
+async function readUserinfo(input: IdentifyInput, account?: AccountMapping): Promise<Record<string, unknown> | null> {
   const client: OAuth2Client = { ...input.client, values: { ...input.client.values, ...input.tokens.discovered } };
   const { scheme } = client;
   if (!scheme.userinfoUrl) return null;
@@ -41,7 +58,9 @@ async function fromUserinfo(input: IdentifyInput, account: AccountMapping): Prom
     clientId: client.clientId,
   });
   const url = endpoint(client, scheme.userinfoUrl);
-  const answer = await askUserinfo({ ...input, url, account, apply: () => applied });
+  const headers = expandAll(client, account?.request?.headers, { token: input.tokens.accessToken.reveal() });
+  const request = account?.request && { ...account.request, headers };
+  const answer = await askUserinfo({ ...input, url, account: { request }, apply: () => applied });
   if (answer === null || (hasQuirk(scheme, "error-with-200") && errorIn(answer))) return null;
   const expected = input.tokens.idTokenClaims?.sub;
   // OpenID Connect Core 5.3.2: an answer about somebody else must not be used.
@@ -50,12 +69,12 @@ async function fromUserinfo(input: IdentifyInput, account: AccountMapping): Prom
       message: "The provider's user-info answer is about another account than its ID token.",
     });
   }
-  return identityFrom(account, answer);
+  return answer;
 }
 
 export interface AskUserinfo extends CallOptions {
   url: string;
-  account: AccountMapping;
+  account: Pick<AccountMapping, "request">;
   /** What the token adds to the call. */
   apply(request: OutboundRequest): AppliedCredential;
 }
@@ -72,8 +91,8 @@ export async function askUserinfo(input: AskUserinfo): Promise<Record<string, un
     accept: "application/json",
     "user-agent": "Moorline",
     ...(body !== undefined && { "content-type": "application/json" }),
-    ...request?.headers,
     ...applied.headers,
+    ...request?.headers,
   };
   let response: Response;
   let text: string;

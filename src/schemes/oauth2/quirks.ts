@@ -14,22 +14,45 @@ interface QuirkDescription {
 }
 
 /**
- * Every oddity that a connector's data can switch on. The catalogue's JSON Schema and the tests hold against this list; a
- * harmless normalisation needs no entry and is always on (content type, any 2xx, null members, numbers as text).
+ * Every oddity that a connector's data can switch on. The catalogue's JSON Schema and the tests hold against this list; what cannot be
+ * mistaken for anything else needs no entry and is always read: any content type, a form in place of JSON, any 2xx, an error with a 2xx
+ * and no token, null members, numbers as text, no token_type, scope as a list, or separated as it was sent.
  */
 export const QUIRKS = {
-  "token-type-missing": { description: "The token answer has no token_type: it is taken as Bearer." },
   "token-type-other": { description: "token_type is a word of the provider's own (such as `bot`): it is taken as Bearer." },
-  "scope-as-list": { description: "scope is a JSON list instead of a string." },
-  "scope-commas": { description: "scope in the token answer is separated by commas." },
+  "scope-commas": { description: "scope in the token answer is separated by commas, where it is not in the request." },
+  "scope-in-callback": {
+    description: "The answer at the redirect URI says which scopes were granted; the token answer need not.",
+  },
   "error-with-200": { description: "An error is answered with a 2xx status; `error`, or `ok: false`, tells." },
+  "status-in-body": {
+    description:
+      "An answer with a 2xx status holds a status of its own: 0, or a 2xx, where it is well, else the code of the error.",
+    value: "Dotted path to that number.",
+  },
   "token-answer-nested": { description: "The token answer is inside another object.", value: "Dotted path to that object." },
-  "token-answer-form-encoded": { description: "The token answer is form-encoded instead of JSON." },
   "access-token-named": { description: "The access token has another name.", value: "Dotted path to it." },
   "expires-at": {
     description: "The expiry is a point in time instead of a number of seconds.",
     value: "Dotted path to it: seconds or milliseconds since 1970, or ISO 8601.",
   },
+  "expires-in-milliseconds": { description: "expires_in is a number of milliseconds." },
+  "expires-in-zero": { description: "expires_in is 0 where the token does not run out." },
+  "response-type": {
+    description: "The authorization request has another response_type than `code`, and a code is answered all the same.",
+    value: "What is sent; `none`: it is left out.",
+  },
+  "nonce-always": { description: "A nonce has to be sent without the scope `openid`, too." },
+  "pkce-plain": { description: "PKCE only with the method `plain` (RFC 7636 section 4.2)." },
+  "code-param": { description: "The code has another name in the answer at the redirect URI.", value: "Its name there." },
+  "token-request-get": { description: "Tokens are asked for by GET, with the parameters in the URL." },
+  "grant-type": {
+    description: "Client credentials go by another grant_type than `client_credentials` (RFC 6749 section 4.4.2).",
+    value: "What is sent.",
+  },
+  "client-id-in-body": { description: "The client id has to be in the body, too, where HTTP Basic holds it already." },
+  "basic-secret-only": { description: "HTTP Basic has the client's secret as its user name, and no password." },
+  "redirect-uri-on-refresh": { description: "A refresh has to name the redirect URI." },
   "basic-without-encoding": {
     description: "HTTP Basic wants client id and secret as they are, not form-encoded first (RFC 6749 section 2.3.1).",
   },
@@ -50,14 +73,14 @@ export function quirkValue(scheme: TokenScheme, name: QuirkName): string | null 
   return scheme.quirks?.find((quirk) => quirk.name === name)?.value ?? null;
 }
 
-/** The JSON object in a body; with the form quirk, a form as an object. Null where it is neither. */
-export function parseBody(scheme: TokenScheme, text: string): Record<string, unknown> | null {
+/** The JSON object in a body, or a form as an object. Null where it is neither. */
+export function parseBody(text: string): Record<string, unknown> | null {
   const body = text.replace(/^\uFEFF/, "").trim();
   try {
     const json: unknown = JSON.parse(body);
     return isObject(json) ? json : null;
   } catch {
-    if (!hasQuirk(scheme, "token-answer-form-encoded") || !/^[^\s<>{}]+=/.test(body)) return null;
+    if (!/^[^\s<>{}="]+=[^<>{}"]*$/.test(body)) return null;
     return Object.fromEntries(new URLSearchParams(body));
   }
 }
@@ -67,6 +90,7 @@ export function normaliseAnswer(scheme: TokenScheme, answer: Answer): Answer {
   const steps: ((answer: Answer, scheme: TokenScheme) => Answer)[] = [
     unnest,
     withoutNulls,
+    statusInBody,
     errorStatus,
     successStatus,
     accessTokenName,
@@ -85,6 +109,7 @@ export function errorIn(body: Record<string, unknown>): { code: string; descript
   if (typeof error === "string" && error !== "") return { code: error, description: descriptionIn(body) };
   if (isObject(error)) {
     const code = error.code ?? error.type ?? error.error;
+    if (code === "ok") return null;
     return { code: typeof code === "string" ? code : "error", description: descriptionIn(error) };
   }
   return body.ok === false ? { code: "error", description: descriptionIn(body) } : null;
@@ -107,8 +132,21 @@ function withoutNulls(answer: Answer): Answer {
 }
 
 function errorStatus(answer: Answer, scheme: TokenScheme): Answer {
-  if (!isSuccess(answer.status) || !hasQuirk(scheme, "error-with-200")) return answer;
+  if (!isSuccess(answer.status)) return answer;
+  if (answer.body.access_token !== undefined && !hasQuirk(scheme, "error-with-200")) return answer;
   return errorIn(answer.body) ? { ...answer, status: 400 } : answer;
+}
+
+function statusInBody(answer: Answer, scheme: TokenScheme): Answer {
+  const path = quirkValue(scheme, "status-in-body");
+  const status = path === null ? undefined : atPath(answer.body, path);
+  if (!isSuccess(answer.status) || typeof status !== "number" || status === 0 || isSuccess(status)) return answer;
+  const said = { error: String(status), error_description: descriptionIn(answer.body) ?? textOf(answer.body.error) };
+  return { ...withBody(answer, said), status: 400 };
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
 }
 
 function successStatus(answer: Answer): Answer {
@@ -125,16 +163,15 @@ function tokenType(answer: Answer, scheme: TokenScheme): Answer {
   if (typeof answer.body.access_token !== "string") return answer;
   const type = answer.body.token_type;
   const missing = type === undefined || type === "";
-  if (missing) return hasQuirk(scheme, "token-type-missing") ? withBody(answer, { token_type: "Bearer" }) : answer;
-  return hasQuirk(scheme, "token-type-other") ? withBody(answer, { token_type: "Bearer" }) : answer;
+  return missing || hasQuirk(scheme, "token-type-other") ? withBody(answer, { token_type: "Bearer" }) : answer;
 }
 
 function scopeString(answer: Answer, scheme: TokenScheme): Answer {
   const scope = answer.body.scope;
-  if (Array.isArray(scope) && hasQuirk(scheme, "scope-as-list")) {
+  if (Array.isArray(scope)) {
     return withBody(answer, { scope: scope.filter((item) => typeof item === "string").join(" ") });
   }
-  if (typeof scope === "string" && hasQuirk(scheme, "scope-commas")) {
+  if (typeof scope === "string" && (hasQuirk(scheme, "scope-commas") || scheme.scopeSeparator?.includes(","))) {
     return withBody(answer, {
       scope: scope
         .split(/[\s,]+/)
@@ -148,23 +185,28 @@ function scopeString(answer: Answer, scheme: TokenScheme): Answer {
 function expiry(answer: Answer, scheme: TokenScheme): Answer {
   const path = quirkValue(scheme, "expires-at");
   if (path === null || answer.body.expires_in !== undefined) return answer;
-  const at = atPath(answer.body, path);
+  const seconds = secondsUntil(atPath(answer.body, path));
+  return seconds === null ? answer : withBody(answer, { expires_in: seconds });
+}
+
+/** From now to a point in time: seconds or milliseconds since 1970, or ISO 8601. Null: it is none. */
+export function secondsUntil(at: unknown): number | null {
   const number = typeof at === "number" ? at : typeof at === "string" && /^\d+$/.test(at) ? Number(at) : null;
   // Seconds since 1970 pass 10^11 in the year 5138, milliseconds did in 1973.
   const milliseconds = number !== null ? (number < 1e11 ? number * 1000 : number) : Date.parse(String(at));
-  if (!Number.isFinite(milliseconds)) return answer;
-  return withBody(answer, { expires_in: Math.max(0, Math.floor((milliseconds - Date.now()) / 1000)) });
+  return Number.isFinite(milliseconds) ? Math.max(0, Math.floor((milliseconds - Date.now()) / 1000)) : null;
 }
 
 /** A number as text is a number; one that is no number at all is as good as absent. */
-function numbers(answer: Answer): Answer {
+function numbers(answer: Answer, scheme: TokenScheme): Answer {
   const body = { ...answer.body };
-  for (const [name, least] of [
-    ["expires_in", 0],
-    ["interval", 1],
+  const unit = hasQuirk(scheme, "expires-in-milliseconds") ? 1_000 : 1;
+  for (const [name, least, divisor] of [
+    ["expires_in", hasQuirk(scheme, "expires-in-zero") ? 1 : 0, unit],
+    ["interval", 1, 1],
   ] as const) {
     if (body[name] === undefined) continue;
-    const seconds = Number(body[name] === "" ? Number.NaN : body[name]);
+    const seconds = Number(body[name] === "" ? Number.NaN : body[name]) / divisor;
     if (Number.isFinite(seconds) && seconds >= least) body[name] = Math.floor(seconds);
     else delete body[name];
   }

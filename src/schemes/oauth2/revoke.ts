@@ -112,7 +112,7 @@ async function revokeOwnWay(input: RevokeInput, own: RevocationDefinition, token
   } catch (error) {
     throw networkFailure(error);
   }
-  const body = parseBody(client.scheme, text);
+  const body = parseBody(text);
   const refused = body !== null && hasQuirk(client.scheme, "error-with-200") && errorIn(body) !== null;
   if (response.ok && !refused) return REVOKED;
   if (own.authentication === "BEARER" && response.status === 401) return HAD_ENDED;

@@ -1,6 +1,6 @@
 import type * as oidc from "openid-client";
 import { textAt } from "../../catalogue/paths.ts";
-import type { SchemeBase } from "../../catalogue/types.ts";
+import type { ConnectionValues, DiscoveredValue, SchemeBase } from "../../catalogue/types.ts";
 import { Secret } from "../../lib/secret.ts";
 import type { Exchange } from "./exchange.ts";
 import { failure } from "./failures.ts";
@@ -17,7 +17,7 @@ export function tokenSet(
   fromCallback: Record<string, string> = {},
 ): TokenSet {
   const body = exchange.answer?.body ?? {};
-  const fromAnswer = discover(client.scheme, "tokenAnswer", (path) => textAt(body, [path]));
+  const fromAnswer = discover(client.scheme, "tokenAnswer", (path) => textAt(body, [path]), client.values);
   return {
     accessToken: new Secret(answer.access_token),
     tokenType: answer.token_type === "bearer" ? "Bearer" : answer.token_type,
@@ -30,11 +30,15 @@ export function tokenSet(
   };
 }
 
-/** Values that the connector's data says to keep, each held to its pattern: they may become part of a host. */
+/**
+ * Values that the connector's data says to keep, each held to its pattern: they may become part of a host. One that is known already
+ * need not be told again.
+ */
 export function discover(
   scheme: Pick<SchemeBase, "discovered">,
-  from: "callback" | "tokenAnswer",
+  from: DiscoveredValue["from"],
   read: (path: string) => string | null,
+  known: ConnectionValues = {},
 ): Record<string, string> {
   const found: Record<string, string> = {};
   for (const value of scheme.discovered ?? []) {
@@ -42,7 +46,7 @@ export function discover(
     const match = new RegExp(value.pattern, "u").exec(read(value.path) ?? "");
     const text = match?.[1] ?? match?.[0];
     if (text && (!value.options || value.options.includes(text))) found[value.name] = text;
-    else if (value.required) {
+    else if (value.required && known[value.name] === undefined) {
       throw failure("MALFORMED_RESPONSE", {
         message: `The provider's answer lacks “${value.path}”, or it is not one of its hosts.`,
       });

@@ -1,4 +1,4 @@
-import type { ConnectionValues, OAuth2SchemeDefinition } from "../../catalogue/types.ts";
+import type { ConnectionValues, OAuth2SchemeDefinition, SchemeDefinition } from "../../catalogue/types.ts";
 import type { Secret } from "../../lib/secret.ts";
 
 /** The one door out, `Egress.fetch`: manual redirects, a total time limit, a byte limit. Rejects with an EgressError. */
@@ -8,7 +8,10 @@ export type Fetch = (
 ) => Promise<Response>;
 
 /** What the token endpoint's machinery reads of a scheme: an OAUTH2 one has all of it, one that only ever asks for tokens a part. */
-export type TokenScheme = Omit<OAuth2SchemeDefinition, "type" | "authorizationUrl"> & { authorizationUrl?: string };
+export type TokenScheme = Omit<OAuth2SchemeDefinition, "type" | "authorizationUrl"> & {
+  type?: SchemeDefinition["type"];
+  authorizationUrl?: string;
+};
 
 /** One client at one token endpoint: everything a token request needs, nothing of the database. */
 export interface TokenClient {
@@ -19,6 +22,8 @@ export interface TokenClient {
   clientId: string;
   /** For PRIVATE_KEY_JWT the private key (PKCS 8 PEM or JWK as JSON). Null: a public client. */
   clientSecret: Secret | null;
+  /** Where it has one: some providers want it in a refresh as well. */
+  redirectUri?: string;
 }
 
 /** The same where the user's browser is sent to the provider. */
@@ -87,6 +92,8 @@ export interface TokenSet {
   discovered: Record<string, string>;
   /** The token answer as normalised JSON, for `identify`: some providers name the account only there. */
   answer: Secret;
+  /** The user-info answer, where it was asked for already. */
+  userinfo?: Secret;
 }
 
 export interface ProviderIdentity {
@@ -132,4 +139,6 @@ export interface TokenRevocation {
 export interface AppliedToken {
   headers: Record<string, string>;
   query: Record<string, string>;
+  /** Members of the call's JSON object; absent: none. */
+  body?: Record<string, unknown>;
 }

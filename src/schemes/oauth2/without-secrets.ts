@@ -24,8 +24,9 @@ const MIN_LENGTH = 6;
 const PIECE = /[\w.~+/%=-]{12,}/g;
 
 /** Every value of a request that is nobody else's to read; tokens in the answer are added by whoever has it. */
-export function secretsOf({ headers, body }: Pick<RequestInit, "headers" | "body">): string[] {
-  const given = Object.entries(parametersOf(String(body ?? ""))).filter(([name]) => !PUBLIC.has(name));
+export function secretsOf({ headers, body, url }: Pick<RequestInit, "headers" | "body"> & { url?: string }): string[] {
+  const inUrl = url === undefined ? {} : Object.fromEntries(new URL(url).searchParams);
+  const given = Object.entries({ ...inUrl, ...parametersOf(String(body ?? "")) }).filter(([name]) => !PUBLIC.has(name));
   const values = given.map(([, value]) => (typeof value === "string" ? value : JSON.stringify(value)));
   return [...values, ...inAuthorization(new Headers(headers).get("authorization") ?? "")];
 }

@@ -9,6 +9,7 @@ import type { CallOptions, OnRawAnswer, ProviderIdentity, TokenClient, TokenSet 
 import { type Signed, sign } from "./sign.ts";
 
 const GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+const ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 export interface ObtainInput extends CallOptions {
   scheme: SignedJwtSchemeDefinition;
@@ -62,15 +63,24 @@ function bearer({ jwt, lifetimeSeconds }: Signed, scopes: readonly string[]): To
   };
 }
 
-/** RFC 7523 section 2.1. The assertion says who asks: the client is not named beside it. */
+/** The assertion says who asks: the client is not named beside it, but where the data do. */
 async function exchange(input: ObtainInput, client: TokenClient, assertion: Secret): Promise<TokenSet> {
   const wire = createExchange({ ...input, client, url: endpoint(client, client.scheme.tokenUrl), keepIdToken: false });
   try {
     const config = await configure(client, wire.fetch, { authentication: () => {} });
-    const parameters = { ...expandAll(client, client.scheme.tokenParameters), assertion: assertion.reveal() };
-    const answer = await oidc.genericGrantRequest(config, GRANT_TYPE, parameters);
+    const { grantType, parameters } = asked(input, assertion);
+    const all = { ...expandAll(client, client.scheme.tokenParameters), ...parameters };
+    const answer = await oidc.genericGrantRequest(config, grantType, all);
     return { ...tokenSet(client, answer, wire, input.scopes), refreshToken: null };
   } catch (error) {
     throw wire.explain(error);
   }
+}
+
+/** RFC 7523: the assertion is the grant (section 2.1), or stands for the client's secret (section 2.2). */
+function asked({ scheme, scopes }: ObtainInput, assertion: Secret): { grantType: string; parameters: Record<string, string> } {
+  if (scheme.exchangedAs !== "CLIENT_ASSERTION") return { grantType: GRANT_TYPE, parameters: { assertion: assertion.reveal() } };
+  const scope = scopes.join(scheme.scopeSeparator ?? " ");
+  const proof = { client_assertion_type: ASSERTION_TYPE, client_assertion: assertion.reveal() };
+  return { grantType: "client_credentials", parameters: { ...(scope !== "" && { scope }), ...proof } };
 }

@@ -1,10 +1,10 @@
-import type { ConnectionValues } from "../../catalogue/types.ts";
+import type { ConnectionValues, SignedJwtSchemeDefinition } from "../../catalogue/types.ts";
 import { failure } from "../oauth2/failures.ts";
 
 /** What was entered as the private key, taken apart. */
 export interface KeyFile {
-  /** PEM; with HS256 the shared secret as it is. */
-  key: string;
+  /** PEM; with HS256 the shared secret as it is, or the bytes that it stands for. */
+  key: string | Buffer;
   /** What a service account's JSON key file tells beside the key, `client_email` as `clientEmail`. */
   values: ConnectionValues;
 }
@@ -12,9 +12,10 @@ export interface KeyFile {
 const SECRETS = new Set(["private_key"]);
 
 /** Reads a PEM text or a JSON key file, as text or as a base64 data URL (`FieldType` FILE). Throws a Failure that quotes nothing of it. */
-export function readKeyFile(entered: unknown): KeyFile {
+export function readKeyFile(entered: unknown, format?: SignedJwtSchemeDefinition["keyFormat"]): KeyFile {
   const text = decodeDataUrl(typeof entered === "string" ? entered : "").trim();
   if (text === "") throw unreadable("No private key was entered.");
+  if (format === "ID_AND_HEX") return idAndHex(text);
   if (!text.startsWith("{")) return { key: withLineBreaks(text), values: {} };
   const file = parseObject(text);
   const key = file?.private_key;
@@ -23,6 +24,12 @@ export function readKeyFile(entered: unknown): KeyFile {
     typeof value === "string" && value !== "" && !SECRETS.has(name) ? [[camelCase(name), value] as const] : [],
   );
   return { key: withLineBreaks(key), values: Object.fromEntries(values) };
+}
+
+function idAndHex(text: string): KeyFile {
+  const [, keyId, hex] = /^([\w-]{1,200}):((?:[0-9a-f]{2}){16,256})$/i.exec(text) ?? [];
+  if (!keyId || !hex) throw unreadable("The key is not an id, a colon and a secret in hexadecimal digits.");
+  return { key: Buffer.from(hex, "hex"), values: { keyId } };
 }
 
 export function unreadable(message: string) {

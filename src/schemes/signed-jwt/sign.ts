@@ -1,4 +1,4 @@
-import { createPrivateKey, createSecretKey, type KeyObject, randomUUID } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, createSecretKey, type KeyObject, randomUUID } from "node:crypto";
 import { SignJWT } from "jose";
 import type { ConnectionValues, SignedJwtSchemeDefinition } from "../../catalogue/types.ts";
 import { Secret } from "../../lib/secret.ts";
@@ -16,10 +16,14 @@ export interface Signed {
   values: ConnectionValues;
 }
 
-/** Signs the claims that the connector's data describes (RFC 7515, RFC 7523 section 3). Throws a Failure. */
-export async function sign(scheme: SignedJwtSchemeDefinition, given: ConnectionValues): Promise<Signed> {
-  const { key, values: told } = readKeyFile(given.privateKey);
-  const values = { ...told, ...given };
+/**
+ * Signs the claims that the connector's data describes (RFC 7515, RFC 7523 section 3). `leewaySeconds`: so much before now it says it was
+ * signed. Throws a Failure.
+ */
+export async function sign(scheme: SignedJwtSchemeDefinition, given: ConnectionValues, leewaySeconds = 0): Promise<Signed> {
+  const { key, values: told } = readKeyFile(given.privateKey, scheme.keyFormat);
+  const signer = importKey(key, scheme.algorithm);
+  const values = { ...told, ...fingerprintOf(signer), ...given };
   const fill = (templates: Readonly<Record<string, string>> | undefined) =>
     withoutEmpty(expandAll({ scheme, values, clientId: "" }, templates));
   const claims = fill(scheme.claims);
@@ -28,23 +32,29 @@ export async function sign(scheme: SignedJwtSchemeDefinition, given: ConnectionV
   const issuedAt = Math.floor(Date.now() / 1000);
   const draft = new SignJWT(claims)
     .setProtectedHeader({ typ: "JWT", ...fill(scheme.header), alg: scheme.algorithm })
-    .setIssuedAt(issuedAt)
+    .setIssuedAt(issuedAt - leewaySeconds)
     .setExpirationTime(issuedAt + lifetimeSeconds)
     .setJti(randomUUID());
-  return { jwt: await signed(draft, key, scheme.algorithm), claims, lifetimeSeconds, values };
+  return { jwt: await signed(draft, signer, scheme.algorithm), claims, lifetimeSeconds, values };
 }
 
-async function signed(draft: SignJWT, key: string, algorithm: string): Promise<Secret> {
-  const imported = importKey(key, algorithm);
+async function signed(draft: SignJWT, key: KeyObject, algorithm: string): Promise<Secret> {
   try {
-    return new Secret(await draft.sign(imported));
+    return new Secret(await draft.sign(key));
   } catch {
     // jose says what the key is, and why that does not do; nobody has to know more of it than this.
     throw unreadable(`The key that was entered is not one for ${algorithm}.`);
   }
 }
 
-function importKey(key: string, algorithm: string): KeyObject {
+/** By which a provider finds the public half that was registered there. */
+function fingerprintOf(key: KeyObject): ConnectionValues {
+  if (key.type !== "private") return {};
+  const publicHalf = createPublicKey(key).export({ type: "spki", format: "der" });
+  return { keyFingerprint: `SHA256:${createHash("sha256").update(publicHalf).digest("base64")}` };
+}
+
+function importKey(key: string | Buffer, algorithm: string): KeyObject {
   if (algorithm === "HS256") return createSecretKey(Buffer.from(key));
   try {
     return createPrivateKey(key);

@@ -1,4 +1,8 @@
-import type { SchemeDefinition } from "../../catalogue/types.ts";
+import { expand } from "../../catalogue/templates.ts";
+import type { ApplyDefinition, SchemeDefinition } from "../../catalogue/types.ts";
+import { Secret } from "../../lib/secret.ts";
+import { authorize } from "../oauth1/signature.ts";
+import { asFailure } from "../oauth2/client.ts";
 import { applyToken, failure } from "../oauth2/index.ts";
 import type { AppliedCredential, ApplyInput, SchemeHandler } from "../types.ts";
 
@@ -14,15 +18,18 @@ function typed<Type extends SchemeDefinition["type"]>(
     redirects: false,
     holdsTokens: false,
     apply(input) {
-      const shared = applyToken({ own: {}, api: input.api, accessToken: null, values: input.values, clientId: null });
-      const { headers = {}, query } = own(input.scheme as Of<Type>, input);
-      if (!Object.values(headers).every(isSendable)) throw failure("CONFIG_CHANGED", { message: UNSENDABLE });
-      return { headers: { ...shared.headers, ...headers }, query: { ...shared.query, ...query } };
+      const scheme = input.scheme as Of<Type> & { apply?: ApplyDefinition };
+      const { api, values } = input;
+      const said = applyToken({ own: scheme.apply ?? {}, api, accessToken: null, values, clientId: null });
+      const { headers, query } = scheme.apply ? {} : own(scheme, input);
+      const applied = { ...said, headers: { ...said.headers, ...headers }, query: { ...said.query, ...query } };
+      if (!Object.values(applied.headers).every(isSendable)) throw failure("CONFIG_CHANGED", { message: UNSENDABLE });
+      return applied;
     },
   };
 }
 
-export const apiKey = typed<"API_KEY">("API key", ({ location, parameterName, prefix = "" }, { values }) => {
+export const apiKey = typed<"API_KEY">("API key", ({ location, parameterName = "", prefix = "" }, { values }) => {
   const value = prefix + text(values.apiKey);
   switch (location) {
     case "HEADER":
@@ -31,6 +38,8 @@ export const apiKey = typed<"API_KEY">("API key", ({ location, parameterName, pr
       return { query: { [parameterName]: value } };
     case "COOKIE":
       return { headers: { cookie: `${parameterName}=${encodeURIComponent(value)}` } };
+    case undefined:
+      return {};
   }
 });
 
@@ -43,6 +52,19 @@ export const basic = typed<"BASIC">("User name and password", (_scheme, { values
   const pair = Buffer.from(`${text(values.username)}:${text(values.password)}`, "utf8").toString("base64");
   return { headers: { authorization: `Basic ${pair}` } };
 });
+
+/** RFC 5849 with a token from outside. Each call has a signature of its own, so that nothing can be said of it before it is known. */
+export const oauth1Tokens = typed<"OAUTH1_TOKENS">("OAuth 1.0a with given tokens", (scheme, { values, request }) => {
+  if (!request) return {};
+  const { consumerKey, consumerSecret, tokenId, tokenSecret } = values;
+  const secrets = { clientSecret: new Secret(text(consumerSecret)), tokenSecret: new Secret(text(tokenSecret)) };
+  const credentials = { clientId: text(consumerKey), token: text(tokenId), ...secrets };
+  const realm = asFailure(() => expand(scheme.realm ?? "", { connection: values }));
+  return { headers: { authorization: authorize(request, scheme.signatureMethod, credentials, { realm }) } };
+});
+
+/** What the product connects with by itself: there is no HTTP call that could carry it. */
+export const native = typed<"NATIVE">("Native protocol", () => ({}));
 
 export const none = typed<"NONE">("No authentication", () => ({}));
 
