@@ -11,7 +11,17 @@ export type EgressInit = Omit<RequestInit, "redirect"> & {
   maxBytes?: number;
   /** Taken for fetch's sake: no redirect is ever followed, the 3xx answer itself comes back. */
   redirect?: RequestInit["redirect"];
+  /** For a server with certificates of its own. What is absent is as always; verified it is in any case. */
+  tls?: TlsMaterial;
 };
+
+/** PEM texts. */
+export interface TlsMaterial {
+  /** Whom to trust, instead of the well-known authorities. */
+  ca?: string;
+  cert?: string;
+  key?: string;
+}
 
 const DEFAULT_TIMEOUT_MS = 15_000;
 const DEFAULT_MAX_BYTES = 1024 * 1024;

@@ -3,13 +3,15 @@ import { Agent, buildConnector } from "undici";
 import { inSpan, type SpanOptions } from "../lib/tracing.ts";
 import { egressError, translate } from "./errors.ts";
 import { createExchange, type Exchange, type ExchangeInit } from "./exchange.ts";
-import { createFetch, type EgressInit } from "./fetch.ts";
+import { createFetch, type EgressInit, type TlsMaterial } from "./fetch.ts";
 import { bareHost, createGuard, type ExactTarget } from "./guard.ts";
+import { openSocketScope, type SocketScope } from "./sockets.ts";
 
 export { EgressError, type EgressErrorCode } from "./errors.ts";
 export type { Exchange, ExchangeInit, ExchangeLimits } from "./exchange.ts";
-export type { EgressInit } from "./fetch.ts";
+export type { EgressInit, TlsMaterial } from "./fetch.ts";
 export type { ExactTarget } from "./guard.ts";
+export type { SocketScope } from "./sockets.ts";
 
 export interface EgressOptions {
   /** Addresses and CIDR ranges that may be reached although they are not public (MOORLINE_EGRESS_ALLOW). */
@@ -38,6 +40,8 @@ export interface Egress {
    * address literal; for a name the `lookup` in it checks what the socket will connect to.
    */
   connectGuard(host: string, port: number): { host: string; port: number; lookup?: net.LookupFunction };
+  /** For drivers whose sockets nobody sees: whatever is connected inside is held to the list, and ended with the scope. */
+  openSocketScope(): SocketScope;
   /** Ends calls that are still running and closes the pool. */
   close(): Promise<void>;
 }
@@ -52,7 +56,7 @@ function clientSpan(url: string | URL, method = "GET"): SpanOptions {
 
 export function createEgress(options: EgressOptions): Egress {
   const guard = createGuard(options);
-  const agent = new Agent({ connect: guardedConnector(), bodyTimeout: 0, headersTimeout: 0, maxHeaderSize: 64 * 1024 });
+  const agent = createAgent();
 
   const fetch = createFetch(agent);
   const exchange = createExchange(agent);
@@ -64,9 +68,21 @@ export function createEgress(options: EgressOptions): Egress {
     return { host: name, port, lookup: guard.lookup };
   }
 
-  function guardedConnector(): buildConnector.connector {
+  function createAgent(material?: TlsMaterial): Agent {
+    const connect = guardedConnector(material);
+    return new Agent({ connect, bodyTimeout: 0, headersTimeout: 0, maxHeaderSize: 64 * 1024 });
+  }
+
+  /** With certificates of its own, a call has connections of its own. */
+  function fetchWith(material: TlsMaterial, url: string | URL, init: EgressInit): Promise<Response> {
+    const own = createAgent(material);
+    return createFetch(own)(url, init).finally(() => void own.close());
+  }
+
+  function guardedConnector(material: TlsMaterial = {}): buildConnector.connector {
     // HTTP/1.1 only: a request of its own on a socket of its own is what tells a lost answer from one never sent.
-    const tls = { rejectUnauthorized: true, minVersion: "TLSv1.2", allowH2: false, timeout: CONNECT_TIMEOUT_MS } as const;
+    const fixed = { rejectUnauthorized: true, minVersion: "TLSv1.2", allowH2: false, timeout: CONNECT_TIMEOUT_MS } as const;
+    const tls = { ...material, ...fixed };
     const guarded = buildConnector({ ...tls, lookup: guard.lookup } as buildConnector.BuildOptions);
     const open = buildConnector(tls as buildConnector.BuildOptions);
     return (target, callback) => {
@@ -83,7 +99,7 @@ export function createEgress(options: EgressOptions): Egress {
   return {
     fetch: (url, init) =>
       inSpan(init?.method ?? "GET", clientSpan(url, init?.method), async (span) => {
-        const response = await fetch(url, init);
+        const response = init?.tls ? await fetchWith(init.tls, url, init) : await fetch(url, init);
         span?.setAttribute("http.response.status_code", response.status);
         return response;
       }),
@@ -94,6 +110,7 @@ export function createEgress(options: EgressOptions): Egress {
         return answer;
       }),
     connectGuard,
+    openSocketScope: () => openSocketScope(guard),
     async assertAllowed(host, port) {
       const target = connectGuard(host, port);
       if (!target.lookup || net.isIP(target.host)) return;

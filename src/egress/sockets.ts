@@ -1,0 +1,130 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import dgram from "node:dgram";
+import net from "node:net";
+import { EgressError, egressError } from "./errors.ts";
+import { bareHost, type Guard } from "./guard.ts";
+
+/** Everything that a driver opens on the way to one answer: held to the block list, and let go of together. */
+export interface SocketScope {
+  /** Every socket that `work` connects, now or later, by whatever library, belongs to the scope. */
+  run<T>(work: () => T): T;
+  /** For work of ours inside it that has a door of its own: `fetch`, whose pool others use too. */
+  outside<T>(work: () => T): T;
+  /** The first address that was refused, which a driver may have wrapped or swallowed; null: none was. */
+  readonly refusal: EgressError | null;
+  /** What broke the first socket that broke; null: none did. */
+  readonly failure: Error | null;
+  /** Aborts with the first refusal: there is no honest way around a forbidden address. */
+  readonly refused: AbortSignal;
+  /** Ends every socket; none can be opened any more. */
+  close(): void;
+}
+
+interface State {
+  guard: Guard;
+  sockets: Set<net.Socket>;
+  refusal: EgressError | null;
+  failure: Error | null;
+  refused: AbortController;
+  closed: boolean;
+}
+
+const scopes = new AsyncLocalStorage<State | null>();
+
+export function openSocketScope(guard: Guard): SocketScope {
+  const state: State = {
+    guard,
+    sockets: new Set(),
+    refusal: null,
+    failure: null,
+    refused: new AbortController(),
+    closed: false,
+  };
+  return {
+    run: (work) => scopes.run(state, work),
+    outside: (work) => scopes.run(null, work),
+    get refusal() {
+      return state.refusal;
+    },
+    get failure() {
+      return state.failure;
+    },
+    refused: state.refused.signal,
+    close() {
+      state.closed = true;
+      for (const socket of state.sockets) socket.destroy();
+    },
+  };
+}
+
+/** One host and port, by name or address, as the socket will connect to it. */
+type Target = net.TcpSocketConnectOpts;
+
+/** Where a call of `Socket.connect` goes; null: to a path of this machine's own. `net.connect` hands its arguments on as one array. */
+function targetOf(args: readonly unknown[]): Target | null {
+  const [first, second] = Array.isArray(args[0]) ? (args[0] as unknown[]) : args;
+  if (typeof first === "object" && first !== null) {
+    const options = first as Target & { path?: string };
+    return options.path || options.port === undefined ? null : options;
+  }
+  if (typeof first === "string" && Number.isNaN(Number(first))) return null;
+  return { port: Number(first), ...(typeof second === "string" && { host: second }) };
+}
+
+/** The target with the address checked, or with a look-up that checks what it finds: no second look-up, so nothing to rebind. */
+function guarded(state: State, target: Target | null): Target {
+  if (state.closed) throw egressError("TIMEOUT", target?.host ?? "The server", { requestSent: false });
+  if (!target) throw new EgressError("BLOCKED_ADDRESS", "A local socket is not connected to from here.", { requestSent: false });
+  const host = bareHost(target.host ?? "localhost");
+  if (net.isIP(host)) state.guard.checkAddress(host, host);
+  return { ...target, host, lookup: noting(state, state.guard.lookup) };
+}
+
+function noting(state: State, lookup: net.LookupFunction): net.LookupFunction {
+  return (host, options, callback) =>
+    lookup(host, options, (error, ...found) => {
+      if (error instanceof EgressError) refuse(state, error);
+      callback(error, ...found);
+    });
+}
+
+function refuse(state: State, error: EgressError): void {
+  if (error.code !== "BLOCKED_ADDRESS" || state.refusal) return;
+  state.refusal = error;
+  state.refused.abort(error);
+}
+
+function keep(state: State, socket: net.Socket): void {
+  state.sockets.add(socket);
+  socket.once("close", () => state.sockets.delete(socket));
+  // A driver that has given up no longer listens: what breaks later must not end the process.
+  socket.on("error", (error) => {
+    state.failure ??= error;
+  });
+}
+
+// Below every library, TLS included: a TLSSocket is a Socket. Outside a scope nothing changes.
+const connect = net.Socket.prototype.connect as (this: net.Socket, ...args: unknown[]) => net.Socket;
+net.Socket.prototype.connect = function (this: net.Socket, ...args: unknown[]): net.Socket {
+  const state = scopes.getStore();
+  if (!state) return Reflect.apply(connect, this, args);
+  keep(state, this);
+  try {
+    const target = guarded(state, targetOf(args));
+    const listener = (Array.isArray(args[0]) ? args[0] : args).findLast((argument) => typeof argument === "function");
+    return Reflect.apply(connect, this, listener ? [target, listener] : [target]);
+  } catch (error) {
+    if (error instanceof EgressError) refuse(state, error);
+    return this.destroy(error as Error);
+  }
+} as typeof net.Socket.prototype.connect;
+
+// No family of ours speaks UDP: nothing proves that a datagram arrived. So a driver that tries is refused.
+for (const name of ["bind", "connect", "send"] as const) {
+  const original = dgram.Socket.prototype[name] as (this: dgram.Socket, ...args: unknown[]) => unknown;
+  const held = function (this: dgram.Socket, ...args: unknown[]): unknown {
+    if (!scopes.getStore()) return Reflect.apply(original, this, args);
+    throw new EgressError("BLOCKED_ADDRESS", "Datagrams are not sent from here.", { requestSent: false });
+  };
+  Object.defineProperty(dgram.Socket.prototype, name, { value: held, writable: true, configurable: true });
+}
