@@ -8,6 +8,7 @@ import { type Config, pgliteDirectory } from "./config.ts";
 import { type Database, openDatabase } from "./db/database.ts";
 import { migrate } from "./db/migrate.ts";
 import { type Bootstrap, ensureFirstProject } from "./domain/bootstrap.ts";
+import { managedAppsOf } from "./domain/managed-app.ts";
 import { refreshesEnded } from "./domain/refresh-credential.ts";
 import { REFRESH_LIMITS, type RefreshLimits } from "./domain/refresh-schedule.ts";
 import type { ManagedApp, Services } from "./domain/services.ts";
@@ -42,12 +43,14 @@ function assertJobs({ skipJobs }: Config): void {
 type Closers = (() => Promise<unknown>)[];
 
 const DRAIN_MS = 10_000;
+const PROBE_TIMEOUT_MS = 10_000;
 
 /** What a test may set otherwise than the configuration can. */
 export interface AppOptions {
   proxyLimits?: Partial<ProxyLimits>;
   refreshLimits?: Partial<RefreshLimits>;
   idleInTransactionMs?: number;
+  probeTimeoutMs?: number;
   /** Connectors beside the built-in ones. */
   connectors?: readonly ConnectorDefinition[];
 }
@@ -114,16 +117,19 @@ async function compose(config: Config, options: AppOptions, closers: Closers) {
   if (sandbox) closers.push(() => sandbox.close());
   const egress = createEgress({ allow: config.egressAllow, exact: sandbox ? [{ host: "127.0.0.1", port: sandbox.port }] : [] });
   closers.push(() => egress.close());
+  const catalogue = catalogueWith(options.connectors ?? [], sandbox);
+  const sandboxApp: [string, ManagedApp][] = sandbox ? [["sandbox", sandbox.defaultClient]] : [];
   const services: { -readonly [K in keyof Services]: Services[K] } = {
     database,
     vault,
     hub,
-    catalogue: catalogueWith(options.connectors ?? [], sandbox),
+    catalogue,
     egress,
     log,
     publicUrl: config.publicUrl,
     refreshLimits: { ...REFRESH_LIMITS, ...options.refreshLimits },
-    managedApps: new Map<string, ManagedApp>(sandbox ? [["sandbox", sandbox.defaultClient]] : []),
+    probeTimeoutMs: options.probeTimeoutMs ?? PROBE_TIMEOUT_MS,
+    managedApps: new Map([...sandboxApp, ...managedAppsOf(catalogue, config.managedApps)]),
     // Plain http stays on this machine; whether an address may be reached at all, the egress door decides.
     allowHttp: (url) => ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname),
   };

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import { isOrigin, isReturnUrl } from "./lib/front-end.ts";
 import { StartError } from "./lib/start-error.ts";
+import { type ManagedAppSetting, managedApps } from "./managed-apps.ts";
 
 /** Everything that the environment may say, read once. README.md has the table. */
 export interface Config {
@@ -21,6 +22,8 @@ export interface Config {
   corsOrigins: string[];
   allowedReturnUrls: string[];
   egressAllow: string[];
+  /** The operator's default developer apps; whether the catalogue has their connectors is checked where it is loaded. */
+  managedApps: ManagedAppSetting[];
   /** Background jobs that this process leaves to others (src/jobs/index.ts has the names). */
   skipJobs: string[];
   /** Of one call through the proxy: how long the API may take to begin its answer, and how large request and answer may be. */
@@ -53,6 +56,7 @@ export function readConfig(env: Env): Config {
     corsOrigins: list(env, "MOORLINE_CORS_ORIGINS").map((value) => origin("MOORLINE_CORS_ORIGINS", value)),
     allowedReturnUrls: list(env, "MOORLINE_ALLOWED_RETURN_URLS").map((value) => returnUrl("MOORLINE_ALLOWED_RETURN_URLS", value)),
     egressAllow: list(env, "MOORLINE_EGRESS_ALLOW").map(addressRange),
+    managedApps: managedApps(env.MOORLINE_MANAGED_APPS, env),
     skipJobs: list(env, "MOORLINE_SKIP_JOBS"),
     proxy: {
       timeoutSeconds: integer(env, "MOORLINE_PROXY_TIMEOUT_SECONDS", 60, 1, 600),

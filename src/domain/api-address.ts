@@ -14,13 +14,16 @@ const DECODINGS = 5;
 
 /**
  * A path below the API's base, never beside it: it is appended and not resolved, so that no host in it is ever read as one, and whatever a
- * server behind might take for a step upwards is refused, since the base may be a part of the origin only. Throws InvalidInputError.
+ * server behind might take for a step upwards is refused, since the base may be a part of the origin only. `isOneResource`: the base is all
+ * that there is (an MCP server), and the path `/` is the base itself, without a slash of ours. Throws InvalidInputError.
  */
-export function apiAddress(baseUrl: string, path: string, query: string): ApiAddress {
+export function apiAddress(baseUrl: string, path: string, query: string, isOneResource = false): ApiAddress {
   assertTarget(path, query);
   const base = new URL(baseUrl);
+  const search = query === "" ? "" : `?${query}`;
+  if (isOneResource && path === "/") return { origin: base.origin, target: `${base.pathname}${search}` };
   const prefix = base.pathname.replace(/\/+$/, "");
-  const target = `${prefix}${path}${query === "" ? "" : `?${query}`}`;
+  const target = `${prefix}${path}${search}`;
   // What was put together must be what a URL parser reads.
   const read = URL.parse(base.origin + target);
   if (read?.origin !== base.origin || !read.pathname.startsWith(`${prefix}/`)) throw refused("path", "NOT_ALLOWED", OUTSIDE);

@@ -61,7 +61,7 @@ export async function removeAuthConfig(ctx: Context, tx: Tx, row: Pick<AuthConfi
   await ctx.services.vault.destroy(tx, { projectId: row.projectId, table: "AuthConfig", id: row.id });
   await tx.authConfig.update({
     where: { id: row.id },
-    data: { hasClientSecret: false, presetFields: [] },
+    data: { hasClientSecret: false, hasWebhookSecret: false, presetFields: [] },
     select: { id: true },
   });
 }

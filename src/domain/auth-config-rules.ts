@@ -26,6 +26,7 @@ export const configFields = {
     )
     .nullish(),
   clientSecretExpiresAt: z.date().nullish(),
+  webhookSecret: line("The webhook secret", 2_000).nullish(),
   scopes: z.array(z.string()).max(200, "At most 200 scopes can be asked for.").nullish(),
   parameters: jsonObject("parameters").nullish(),
   presetCredentialFields: jsonObject("presetCredentialFields").nullish(),
@@ -38,7 +39,7 @@ export const configFields = {
 
 /** Whether the config has a client of its own at the provider. Of the other schemes the credential's fields hold everything. */
 export function hasClient(scheme: SchemeDefinition): boolean {
-  return scheme.type === "OAUTH2" || scheme.type === "OAUTH1";
+  return scheme.type === "OAUTH2" || scheme.type === "OAUTH1" || scheme.type === "APP_INSTALLATION";
 }
 
 /** Throws InvalidInputError where a client is given to a scheme that has no use for one. */
@@ -49,6 +50,21 @@ export function assertNoClient(given: Partial<Record<ClientInput, unknown>>, sch
     return { path: [key], code: "NOT_ALLOWED", message };
   });
   if (issues.length > 0) throw new InvalidInputError(issues);
+}
+
+/** Throws InvalidInputError where a webhook secret is given that nothing would be checked with, or that cannot be one. */
+export function assertWebhookSecret(secret: string | null | undefined, { name, webhooks }: ConnectorView): void {
+  if (!secret) return;
+  const refuse = (message: string) => InvalidInputError.at(["webhookSecret"], "NOT_ALLOWED", message);
+  if (!webhooks) throw refuse(`Moorline does not know how ${name} signs webhooks: leave webhookSecret out.`);
+  if (webhooks.secret === "CLIENT_SECRET")
+    throw refuse(`${name} signs its webhooks with the client secret: leave webhookSecret out.`);
+  if (webhooks.signature.type === "STANDARD_WEBHOOKS" && !/^(whsec_)?[A-Za-z0-9+/]{4,}={0,2}$/.test(secret))
+    throw InvalidInputError.at(
+      ["webhookSecret"],
+      "PATTERN",
+      "This provider's webhook secrets are base64, with “whsec_” before it.",
+    );
 }
 
 const CLIENT_INPUTS = ["clientId", "clientSecret", "clientSecretExpiresAt", "retireNow"] as const;
@@ -159,8 +175,15 @@ export function checkPresets(presets: JsonObject, scheme: SchemeDefinition, conn
     .filter((field) => Object.hasOwn(presets, field.name))
     .map(({ visibleWhen: _whatever, ...field }): FieldDefinition => field);
   const { values } = validateFields(fields, presets, ["presetCredentialFields"]);
+  if (scheme.type === "APP_INSTALLATION" && values.userSecret === undefined) {
+    // Without it nobody could tell whether an installation that comes back is that of who came back (schemes/app-installation).
+    const message = "The app's own client secret is needed beside its private key: preset it as userSecret.";
+    throw InvalidInputError.at(["presetCredentialFields", "userSecret"], "REQUIRED", message);
+  }
   // A host that a user supplies is never combined with another owner's secret (design 5.14).
-  const hosts = hostFields(connector).filter((name) => all.some((field) => field.name === name) && values[name] === undefined);
+  const hosts = hostFields(connector).filter(
+    (name) => values[name] === undefined && all.some((field) => field.name === name && !isDecidedHidden(field, values)),
+  );
   const secret = fields.find((field) => field.secret && values[field.name] !== undefined);
   if (secret && hosts.length > 0) {
     const message = `${secret.label} would be sent to a host that each user chooses. Preset ${hosts.join(", ")} too.`;
@@ -169,10 +192,17 @@ export function checkPresets(presets: JsonObject, scheme: SchemeDefinition, conn
   return values;
 }
 
+/** A preset has decided that nobody is asked for this one. */
+function isDecidedHidden({ visibleWhen }: FieldDefinition, presets: JsonObject): boolean {
+  return (visibleWhen ?? []).some(({ field, in: values }) => presets[field] !== undefined && !values.includes(presets[field]));
+}
+
 /** Names of the values that decide which host secrets are sent to (design 5.14). */
 export function hostFields(connector: ConnectorView): string[] {
   const names = urlTemplatesOf(connector).flatMap(hostVariablesOf);
-  return [...new Set(names)].filter((name) => name.startsWith("connection.")).map((name) => name.slice("connection.".length));
+  const inHosts = names.filter((name) => name.startsWith("connection.")).map((name) => name.slice("connection.".length));
+  const native = connector.schemes.flatMap((scheme) => (scheme.type === "NATIVE" ? scheme.address : []));
+  return [...new Set([...inHosts, ...native])];
 }
 
 /** Of two that take a name at once the second sees the first. Throws ConflictError DUPLICATE_NAME. */
@@ -192,7 +222,11 @@ export async function assertNameIsFree(
 }
 
 export function needsSecret(scheme: SchemeDefinition): boolean {
-  return scheme.type === "OAUTH1" || (scheme.type === "OAUTH2" && scheme.tokenAuthMethod !== "NONE");
+  return (
+    scheme.type === "OAUTH1" ||
+    scheme.type === "APP_INSTALLATION" ||
+    (scheme.type === "OAUTH2" && scheme.tokenAuthMethod !== "NONE")
+  );
 }
 
 export function noManagedApp(connector: ConnectorView): ConflictError {

@@ -10,6 +10,7 @@ import { actorOf, recordAudit } from "./audit.ts";
 import {
   assertNameIsFree,
   assertNoClient,
+  assertWebhookSecret,
   checkFlows,
   checkParameters,
   checkScopes,
@@ -25,7 +26,7 @@ import { type ConnectorView, getConnector, managedAppOf, schemeOf } from "./conn
 import { CONFIG_CHANGED, failFlows, invalidateCredentials } from "./credential-health.ts";
 import { assertUnused } from "./impact.ts";
 import { fault, idField, type JsonObject, mergeJson, parseInput, sameJson } from "./input.ts";
-import { clientIdOf, configPresets, configSecret, presetsOf } from "./oauth-client.ts";
+import { clientIdOf, configPresets, configSecret, configWebhookSecret, presetsOf } from "./oauth-client.ts";
 import { invalidateLacking, lostPresets, movesHost, planPresets } from "./preset-change.ts";
 import { trustClient } from "./refresh-breaker.ts";
 import { destroyRetained, retainClient } from "./retained-client.ts";
@@ -41,6 +42,7 @@ export interface UpdateAuthConfigInput {
   clientId?: string | null;
   clientSecret?: string | null;
   clientSecretExpiresAt?: Date | null;
+  webhookSecret?: string | null;
   scopes?: readonly string[] | null;
   parameters?: unknown;
   presetCredentialFields?: unknown;
@@ -124,6 +126,7 @@ async function planUpdate(
   connector: ConnectorView,
   scheme: SchemeDefinition,
 ): Promise<Plan> {
+  assertWebhookSecret(given.webhookSecret, connector);
   const client = planClient(ctx, row, given, connector, scheme);
   const parameters =
     given.parameters === undefined ? undefined : checkParameters(mergeJson(row.parameters, given.parameters), scheme);
@@ -137,12 +140,14 @@ async function planUpdate(
     ...(given.flows !== undefined && { flows: checkFlows(given.flows, scheme) }),
     ...(parameters && { parameters: parameters as Prisma.InputJsonObject }),
     ...(presets && { presetFields: Object.keys(presets) }),
+    ...(given.webhookSecret !== undefined && { hasWebhookSecret: Boolean(given.webhookSecret) }),
     // Of a client the provider decides when it is well again; what else a config can lack, a preset brings back.
     ...(presets && !hasClient(scheme) && { errorReason: null }),
   };
   const before = row as unknown as Record<string, unknown>;
   const changed = Object.entries(data).flatMap(([key, value]) => (sameJson(before[key], value) ? [] : [key]));
   if (client.clientSecret) changed.push("clientSecret");
+  if (given.webhookSecret) changed.push("webhookSecret");
   if (presets && !changed.includes("presetFields")) changed.push("presetFields");
   const originChanges = movesHost(connector, row, parameters, presetsBefore, presets);
   const lost = lostPresets(row, presets, scheme);
@@ -251,14 +256,17 @@ async function apply(ctx: Context, tx: Tx, before: AuthConfig, given: Given, pla
   if (plan.clientChanges && !retire) await retainClient(ctx.services, tx, before);
   const oldSecret = before.hasClientSecret ? await vault.open(tx, configSecret(before)) : null;
   const oldPresets = await presetsOf(ctx.services, before, tx);
+  const oldWebhookSecret = before.hasWebhookSecret ? await vault.open(tx, configWebhookSecret(before)) : null;
   const row = await tx.authConfig.update({
     where: { id: before.id },
     data: { ...plan.data, version: { increment: 1 }, secretGeneration: { increment: 1 }, updatedAt: tx.now },
   });
-  // One counter for both: whatever is kept is sealed again under the new generation.
+  // One counter for all of them: whatever is kept is sealed again under the new generation.
   await vault.destroy(tx, { projectId: row.projectId, table: "AuthConfig", id: row.id });
   const secret = plan.clientSecret === undefined ? oldSecret : plan.clientSecret === null ? null : new Secret(plan.clientSecret);
   if (secret) await vault.seal(tx, configSecret(row), secret);
+  const webhookSecret = given.webhookSecret ? new Secret(given.webhookSecret) : oldWebhookSecret;
+  if (webhookSecret && row.hasWebhookSecret) await vault.seal(tx, configWebhookSecret(row), webhookSecret);
   if (row.presetFields.length > 0)
     await vault.seal(tx, configPresets(row), new Secret(JSON.stringify(plan.presets ?? oldPresets)));
   if (plan.data.errorReason === null) await trustClient(tx, row.projectId, clientIdOf(ctx.services, row));

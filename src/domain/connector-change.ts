@@ -1,20 +1,13 @@
-import {
-  type ConnectorSchemeInput,
-  type CustomConnectorInput,
-  customConnector,
-  issuerToDiscover,
-  verificationInput,
-} from "../catalogue/custom.ts";
-import type { ConnectorDefinition, DiscoveredEndpoints } from "../catalogue/types.ts";
+import { type ConnectorSchemeInput, type CustomConnectorInput, customConnector, verificationInput } from "../catalogue/custom.ts";
+import type { ConnectorDefinition } from "../catalogue/types.ts";
 import type { Prisma, Tx } from "../db/database.ts";
 import type { AuthConfig, CustomConnector } from "../db/generated/client.ts";
-import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError, ProviderError } from "../lib/errors.ts";
-import { Failure } from "../lib/failure.ts";
+import { ConflictError, ForbiddenError, InvalidInputError, NotFoundError } from "../lib/errors.ts";
 import { decodeId, newId } from "../lib/ids.ts";
-import { oauth2 } from "../schemes/index.ts";
 import { actorOf, recordAudit } from "./audit.ts";
 import { removeAuthConfig } from "./auth-config-delete.ts";
 import { assertMay, may } from "./caller.ts";
+import { assertOwnSlug, defineConnector } from "./connector-define.ts";
 import { receivingOrigins } from "./connector-origins.ts";
 import { type ConnectorView, deletedSlug, ownView } from "./connector-view.ts";
 import { credentialImpact } from "./credential.ts";
@@ -40,14 +33,8 @@ export interface UpdateConnectorInput extends Partial<Omit<CustomConnectorInput,
 /** A connector of the project's own. An `issuer` is asked for its endpoints before anything is stored. */
 export async function createConnector(ctx: Context, input: CreateConnectorInput): Promise<{ connector: ConnectorView }> {
   assertMay(ctx, "CONNECTOR_WRITE");
-  if (ctx.services.catalogue.get(input.slug)) {
-    throw InvalidInputError.at(
-      ["slug"],
-      "NOT_ALLOWED",
-      `“${input.slug}” is a built-in connector. Use it as it is, or choose another slug.`,
-    );
-  }
-  const definition = await define(ctx, input);
+  assertOwnSlug(ctx, input.slug);
+  const definition = await defineConnector(ctx, input);
   const { projectId } = ctx.caller;
   return ctx.services.database.transact(async (tx) => {
     const find = (id: string) => tx.customConnector.findFirst({ where: { projectId, id, deletedAt: null } });
@@ -82,7 +69,8 @@ export async function createConnector(ctx: Context, input: CreateConnectorInput)
 
 /**
  * Absent is unchanged, null cleared, a `scheme` replaces the whole one. A new origin that tokens or secrets would go to needs ADMIN and
- * `confirm`: what is connected becomes INVALID, and the configs' client secrets must be entered again (design 5.14).
+ * `confirm`: what is connected becomes INVALID, and the configs' client secrets must be entered again (design 5.14). Another way to use
+ * them at the same place needs `confirm`.
  */
 export async function updateConnector(ctx: Context, input: UpdateConnectorInput): Promise<{ connector: ConnectorView }> {
   assertMay(ctx, "CONNECTOR_WRITE");
@@ -97,6 +85,10 @@ export async function updateConnector(ctx: Context, input: UpdateConnectorInput)
   if (moved) {
     const message =
       "Changing where this connector's secrets are sent makes its credentials INVALID: their users must connect again.";
+    await assertUnused(ctx, { connectorSlug: row.slug }, input.confirm, message);
+  } else if (changesCalls(before, after)) {
+    const message =
+      "Changing how this connector's secrets are used reaches its credentials at once: what is connected may stop working.";
     await assertUnused(ctx, { connectorSlug: row.slug }, input.confirm, message);
   }
   return ctx.services.database.transact(async (tx) => {
@@ -218,30 +210,6 @@ function notFound(): NotFoundError {
   return new NotFoundError("This project has no connector of its own with this id. Built-in connectors cannot be changed.");
 }
 
-async function define(ctx: Context, input: CustomConnectorInput): Promise<ConnectorDefinition> {
-  const options = { allowHttp: ctx.services.allowHttp };
-  const issuer = input.scheme.oauth2 ? issuerToDiscover(input.scheme.oauth2) : null;
-  // Everything that can be told without the network is told first: with stand-ins for what discovery would fill in.
-  if (issuer) customConnector(withStandIns(input, issuer), options);
-  return customConnector(input, { ...options, discovered: issuer ? await discover(ctx, issuer) : null });
-}
-
-function withStandIns(input: CustomConnectorInput, issuer: string): CustomConnectorInput {
-  const { oauth2: given } = input.scheme;
-  const standIns = { authorizationUrl: given?.authorizationUrl ?? issuer, tokenUrl: given?.tokenUrl ?? issuer };
-  return { ...input, scheme: { oauth2: { ...given, ...standIns } } };
-}
-
-async function discover({ services }: Context, issuer: string): Promise<DiscoveredEndpoints> {
-  try {
-    return await oauth2.discover(issuer, { fetch: services.egress.fetch });
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    const { message, remedy, retryable, providerCode, providerStatus, retryAfterSeconds } = error.details;
-    throw new ProviderError(`${message} ${remedy}`, { retryable, providerCode, providerStatus, retryAfterSeconds });
-  }
-}
-
 /** The stored definition put back into its input, changed, and defined anew; without a new scheme the present one stays as it is. */
 async function redefine(
   ctx: Context,
@@ -263,12 +231,27 @@ async function redefine(
     scheme: input.scheme ?? { none: {} },
     verification: pick(input.verification, present && baseUrl ? verificationInput(present) : null),
   };
-  if (input.scheme) return define(ctx, merged);
+  if (input.scheme) return defineConnector(ctx, merged);
   return { ...customConnector(merged, { allowHttp: ctx.services.allowHttp }), schemes: before.schemes };
 }
 
 function isWithin(after: ReadonlySet<string>, before: ReadonlySet<string>): boolean {
   return [...after].every((origin) => before.has(origin));
+}
+
+/** What a call, a refresh or a test of something connected is made with; of another scheme there is more to say (`assertSameScheme`). */
+const USED = [
+  ...["tokenUrl", "refreshUrl", "tokenAuthMethod", "tokenBodyFormat", "refreshParameters", "resource"],
+  ...["location", "parameterName", "headerName", "prefix"],
+];
+
+function changesCalls(before: ConnectorDefinition, after: ConnectorDefinition): boolean {
+  const [was, is] = [before, after].map(({ schemes: [scheme], api }) => ({
+    key: scheme?.key,
+    baseUrl: api?.baseUrl,
+    ...Object.fromEntries(USED.map((name) => [name, (scheme as unknown as Record<string, unknown>)?.[name]])),
+  }));
+  return was!.key === is!.key && !sameJson(was, is);
 }
 
 function asJson(definition: ConnectorDefinition): Prisma.InputJsonObject {

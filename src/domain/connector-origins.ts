@@ -1,4 +1,4 @@
-import { endpointsOf, revocationUrlOf } from "../catalogue/templates.ts";
+import { endpointsOf, loginUrlsOf, revocationUrlOf } from "../catalogue/templates.ts";
 import type { ConnectorDefinition } from "../catalogue/types.ts";
 
 /**
@@ -9,9 +9,13 @@ export function receivingOrigins(definition: Pick<ConnectorDefinition, "schemes"
   // Who holds the keys of `jwksUri` says whose account it is; the page where people sign in receives nothing of ours.
   const tokenUrls = definition.schemes.flatMap((scheme) => {
     const { authorizationUrl: _page, userinfoUrl: _api, ...endpoints } = endpointsOf(scheme);
-    return [...Object.values(endpoints), revocationUrlOf(scheme)];
+    return [...Object.values(endpoints), revocationUrlOf(scheme), ...loginUrlsOf(scheme)];
   });
-  const apiUrls = [...definition.schemes.map((scheme) => endpointsOf(scheme).userinfoUrl), definition.api?.baseUrl];
+  const apiUrls = [
+    ...definition.schemes.map((scheme) => endpointsOf(scheme).userinfoUrl),
+    definition.api?.baseUrl,
+    definition.api?.verification?.baseUrl,
+  ];
   return new Set([...origins("token", tokenUrls), ...origins("api", apiUrls)]);
 }
 

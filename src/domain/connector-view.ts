@@ -15,7 +15,7 @@ export interface ConnectorView extends ConnectorDefinition {
   uuid: string | null;
 }
 
-export const SLUG = /^[a-z][a-z0-9-]{1,40}$/;
+export const SLUG = /^[a-z0-9][a-z0-9-]{0,59}$/;
 
 /** Reads stand on the outer client, or on a transaction's. */
 export type ConnectorDb = Pick<Services["database"]["prisma"], "customConnector">;

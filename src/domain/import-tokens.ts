@@ -61,6 +61,10 @@ export async function draftTokens(
   const connector = await getConnector(services, authConfig.projectId, authConfig.connectorSlug);
   const scheme = schemeOf(connector, authConfig.schemeKey);
   const tokenFields = scheme && TOKEN_FIELDS[scheme.type];
+  if (scheme && !tokenFields) {
+    const message = `Tokens of ${connector.name} are obtained by the app itself and end soon: there are none to bring along. Use initiateConnection.`;
+    throw new ConflictError("CONFLICT", message);
+  }
   if (!scheme || !tokenFields)
     throw new ConflictError("CONFLICT", `${connector.name} no longer has the scheme of this auth config. Make a new one.`);
   const connection = credentialFieldsOf(authConfig, connector);
@@ -105,7 +109,8 @@ function discoveredFields(scheme: SchemeDefinition): FieldDefinition[] {
 function discoveredIn(scheme: SchemeDefinition, values: Record<string, unknown>): Record<string, string> {
   const said = new Map((scheme.discovered ?? []).map(({ name, path }) => [path, values[name] as string | undefined]));
   const read = (path: string) => said.get(path) ?? null;
-  return refusing(["fields"], () => ({ ...discover(scheme, "callback", read), ...discover(scheme, "tokenAnswer", read) }));
+  const sources = ["callback", "tokenAnswer", "userinfo"] as const;
+  return refusing(["fields"], () => Object.assign({}, ...sources.map((source) => discover(scheme, source, read))));
 }
 
 /** The connection's own values among them. */

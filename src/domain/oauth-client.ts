@@ -3,6 +3,7 @@ import type { Database, Tx } from "../db/database.ts";
 import type { AuthConfig, RetainedClient } from "../db/generated/client.ts";
 import { Failure } from "../lib/failure.ts";
 import { Secret } from "../lib/secret.ts";
+import type { AppClient } from "../schemes/app-installation/index.ts";
 import type { OAuth1Client } from "../schemes/oauth1/client.ts";
 import type { OAuth2Client } from "../schemes/oauth2/types.ts";
 import { fieldParameters } from "./auth-config-view.ts";
@@ -22,7 +23,7 @@ type ConfigColumns = Pick<
 
 /** The client that a config has now: its own, or the operator's default app. Null where the operator has taken that away. */
 export async function clientOf(services: Services, row: ConfigColumns, tx?: Tx): Promise<ClientCredentials | null> {
-  if (!row.ownApp) return managedClient(services, row.connectorSlug);
+  if (!row.ownApp) return managedClient(services, row, tx);
   const clientSecret = row.hasClientSecret ? await services.vault.open(tx ?? services.database, configSecret(row)) : null;
   return { clientId: row.clientId ?? "", clientSecret };
 }
@@ -39,7 +40,7 @@ export async function clientOfGrant(
 ): Promise<ClientCredentials | null> {
   const present = await clientOf(services, row, tx);
   if (present?.clientId === clientId) return present;
-  const managed = managedClient(services, row.connectorSlug);
+  const managed = await managedClient(services, row, tx);
   if (managed?.clientId === clientId) return managed;
   const retained = await (tx ?? services.database.prisma).retainedClient.findUnique({
     where: { projectId_authConfigId_clientId: { projectId: row.projectId, authConfigId: row.id, clientId } },
@@ -99,7 +100,17 @@ export async function oauth1ClientFor(services: Services, row: AuthConfig, param
   return clientFor(services, row, "OAUTH1", parameters);
 }
 
-async function clientFor<Type extends "OAUTH1" | "OAUTH2">(
+/** An app that is installed at the provider: its private key is the client's secret. Throws a Failure where it is there no more. */
+export async function appClientFor(
+  services: Services,
+  row: AuthConfig,
+  parameters: unknown,
+  grantClientId?: string,
+): Promise<{ client: AppClient & { redirectUri: string }; api: ApiDefinition | undefined }> {
+  return clientFor(services, row, "APP_INSTALLATION", parameters, grantClientId);
+}
+
+async function clientFor<Type extends "OAUTH1" | "OAUTH2" | "APP_INSTALLATION">(
   services: Services,
   row: AuthConfig,
   type: Type,
@@ -128,15 +139,28 @@ function clientGone(schemeIsGone: boolean, isGrant: boolean) {
   return { code: "CONFIG_CHANGED" as const, message, remedy, retryable: false };
 }
 
-function managedClient(services: Services, connectorSlug: string): ClientCredentials | null {
+/** A project's own connector may have taken the slug before an upgrade brought a built-in one: the operator's secret is not for its hosts. */
+async function managedClient(
+  services: Services,
+  { projectId, connectorSlug }: Pick<AuthConfig, "projectId" | "connectorSlug">,
+  tx?: Tx,
+): Promise<ClientCredentials | null> {
   const app = services.managedApps.get(connectorSlug);
-  return app ? { clientId: app.clientId, clientSecret: app.clientSecret === null ? null : new Secret(app.clientSecret) } : null;
+  if (!app) return null;
+  const { customConnector } = tx ?? services.database.prisma;
+  if (await customConnector.findFirst({ where: { projectId, slug: connectorSlug }, select: { id: true } })) return null;
+  return { clientId: app.clientId, clientSecret: app.clientSecret === null ? null : new Secret(app.clientSecret) };
 }
 
 type SealedOwner = Pick<AuthConfig, "id" | "projectId" | "secretGeneration">;
 
 export function configSecret(row: SealedOwner) {
   return { ...addressOf(row, "AuthConfig"), column: "clientSecret" };
+}
+
+/** What the provider signs its webhooks with. */
+export function configWebhookSecret(row: SealedOwner) {
+  return { ...addressOf(row, "AuthConfig"), column: "webhookSecret" };
 }
 
 export function configPresets(row: SealedOwner) {

@@ -2,7 +2,7 @@ import type { ConnectionValues, SchemeDefinition } from "../catalogue/types.ts";
 import type { AuthConfig } from "../db/generated/client.ts";
 import { Failure } from "../lib/failure.ts";
 import { Secret } from "../lib/secret.ts";
-import { oauth2, signedJwt } from "../schemes/index.ts";
+import { oauth2, signedJwt, twoStep } from "../schemes/index.ts";
 import type { CallOptions, Fetch, OnRawAnswer, ProviderIdentity, TokenClient, TokenSet } from "../schemes/oauth2/types.ts";
 import type { ConnectorView } from "./connector-view.ts";
 import { type GrantOrigins, OURSELVES, originsOf } from "./grant-origins.ts";
@@ -23,6 +23,8 @@ export interface ObtainInput {
   connector: ConnectorView;
   /** The config's parameters and presets and the user's own fields, secrets among them: as `Usable.values`. */
   values: ConnectionValues;
+  /** Where tokens are renewed, and there is one: for logins that know how to use it. */
+  refreshToken?: Secret | null;
   /** Total limit of the request, in milliseconds; default 20,000. */
   timeoutMs?: number;
   /** Default: the door out. */
@@ -47,6 +49,7 @@ export async function obtainTokens(services: Services, input: ObtainInput): Prom
       const typed = { clientId: String(clientId ?? ""), clientSecret: clientSecret ? new Secret(String(clientSecret)) : null };
       return await obtainForClient(input, { ...typed, scheme, values: input.values }, { ...input, fetch });
     }
+    if (scheme.type === "TWO_STEP") return await obtainByLogin({ ...input, scheme }, { ...input, fetch });
     if (scheme.type === "SIGNED_JWT") return await obtainBySignature({ ...input, scheme }, { ...input, fetch });
   } catch (error) {
     throw error instanceof Failure ? blameUser(error) : error;
@@ -79,6 +82,19 @@ async function obtainBySignature(
   const filled = { scheme, values: { ...values, ...tokens.discovered }, clientId };
   const apiOrigin = connector.api ? oauth2.originOf(filled, connector.api.baseUrl) : null;
   const origins = { clientId, tokenOrigin: tokenOrigin ?? OURSELVES, apiOrigin, revocationOrigin: null };
+  return { tokens, account, canRefresh: true, ...origins };
+}
+
+async function obtainByLogin(
+  input: ObtainInput & { scheme: Extract<SchemeDefinition, { type: "TWO_STEP" }> },
+  options: Options,
+): Promise<ObtainedTokens> {
+  const { scheme, authConfig, connector, values, refreshToken = null } = input;
+  const wanted = { ...options, scheme, values, refreshToken, scopes: authConfig.scopes };
+  const { tokens, tokenOrigin, account } = await twoStep.obtain(wanted);
+  const filled = { scheme, values: { ...values, ...tokens.discovered }, clientId: "" };
+  const apiOrigin = connector.api ? oauth2.originOf(filled, connector.api.baseUrl) : null;
+  const origins = { clientId: account?.id ?? "", tokenOrigin, apiOrigin, revocationOrigin: null };
   return { tokens, account, canRefresh: true, ...origins };
 }
 

@@ -15,7 +15,9 @@ export async function pinnedAddress(
   usable: Usable,
   { path, query }: { path: string; query: string },
 ): Promise<ApiAddress> {
-  const address = apiAddress(baseUrlOf(usable), path, query);
+  const { scheme, api } = usable;
+  const isOneResource = scheme.type === "OAUTH2" && scheme.resource !== undefined && scheme.resource === api?.baseUrl;
+  const address = apiAddress(baseUrlOf(usable), path, query, isOneResource);
   if (usable.apiOrigin === undefined || usable.apiOrigin === address.origin) return address;
   const { projectId, id } = usable.credential;
   await services.database.transact(async (tx) => {
@@ -25,6 +27,10 @@ export async function pinnedAddress(
 }
 
 function baseUrlOf({ api, connector, scheme, values, clientId }: Usable): string {
+  if (scheme.type === "NATIVE") {
+    const message = `${connector.name} is not an HTTP API. Use revealCredential, and connect with its own protocol.`;
+    throw new ConflictError("CONFLICT", message);
+  }
   if (!api) throw new ConflictError("CONFLICT", `${connector.name} has no API to call: its base URL is not known.`);
   try {
     return expandUrl(api.baseUrl, { connection: values, clientId: clientId ?? undefined }, hostRulesOf(scheme));

@@ -1,11 +1,11 @@
 import { Secret } from "../lib/secret.ts";
-import { oauth1, oauth2 } from "../schemes/index.ts";
+import { appInstallation, oauth1, oauth2 } from "../schemes/index.ts";
 import type { CallbackCheck, OnRawAnswer } from "../schemes/oauth2/types.ts";
 import { stringParameters } from "./auth-config-view.ts";
 import type { RequestWithParties } from "./connection-parties.ts";
 import { originsOf } from "./grant-origins.ts";
 import type { Redeemed } from "./keep-tokens.ts";
-import { type OAuth1Party, type OAuthParty, oauth1ClientFor, oauthClientFor } from "./oauth-client.ts";
+import { appClientFor, type OAuth1Party, type OAuthParty, oauth1ClientFor, oauthClientFor } from "./oauth-client.ts";
 import type { Services } from "./services.ts";
 
 /** What an opening seals: it never leaves the vault but to redeem the code. */
@@ -37,6 +37,9 @@ export async function redirectFlow(
   const parameters = stringParameters(authConfig);
   if (authConfig.schemeType === "OAUTH1") {
     return oauth1Flow(services, await oauth1ClientFor(services, authConfig, request.parameters), parameters, redirectUri);
+  }
+  if (authConfig.schemeType === "APP_INSTALLATION") {
+    return installationFlow(services, await appClientFor(services, authConfig, request.parameters), parameters, redirectUri);
   }
   return oauth2Flow(services, await oauthClientFor(services, authConfig, request.parameters), parameters, redirectUri);
 }
@@ -98,6 +101,31 @@ function oauth1Flow(
         // What OAuth 1.0a gives does not run out, and is never renewed.
         obtained: { tokens, account: null, canRefresh: false, ...origins, revocationOrigin: null },
         identify: () => oauth1.identify({ client, tokens, fetch }),
+      };
+    },
+  };
+}
+
+function installationFlow(
+  { egress: { fetch } }: Services,
+  { client, api }: Awaited<ReturnType<typeof appClientFor>>,
+  parameters: Record<string, string>,
+  redirectUri = client.redirectUri,
+): RedirectFlow {
+  return {
+    redirectUri,
+    begin: async (secrets) => ({ url: appInstallation.begin(client, secrets.state, parameters), secrets }),
+    check: async (answer) => appInstallation.checkCallback(client, answer),
+    async redeem({ parameters: answer, onRawAnswer }) {
+      const tokens = await appInstallation.complete({ client, parameters: answer, fetch, onRawAnswer });
+      const installed = { ...client, values: { ...client.values, ...tokens.discovered } };
+      const tokenOrigin = oauth2.originOf(installed, client.scheme.tokenUrl);
+      const apiOrigin = api ? oauth2.originOf(installed, api.baseUrl) : null;
+      const origins = { clientId: client.clientId, tokenOrigin, apiOrigin, revocationOrigin: null };
+      return {
+        // Newer ones are had with the app's own key.
+        obtained: { tokens, account: null, canRefresh: true, ...origins },
+        identify: () => appInstallation.identify({ client: installed, fetch }),
       };
     },
   };

@@ -2,12 +2,12 @@ import type { Tx } from "../db/database.ts";
 import type { AuthConfig, Credential, Grant } from "../db/generated/client.ts";
 import { Failure } from "../lib/failure.ts";
 import { Secret } from "../lib/secret.ts";
-import { oauth2, SCHEMES } from "../schemes/index.ts";
+import { appInstallation, oauth2, SCHEMES } from "../schemes/index.ts";
 import type { Fetch, OnRawAnswer, TokenSet } from "../schemes/oauth2/types.ts";
 import { getConnector, schemeOf } from "./connector-view.ts";
 import { fieldsOf, mergeValues } from "./credential-fields.ts";
 import { type StoredTokens, storedTokens } from "./credential-tokens.ts";
-import { oauthClientFor, presetsOf } from "./oauth-client.ts";
+import { appClientFor, oauthClientFor, presetsOf } from "./oauth-client.ts";
 import { obtainForClient, obtainTokens } from "./obtain-tokens.ts";
 import { queueRevocation } from "./revocation.ts";
 import { unwantedOf } from "./revocation-parcel.ts";
@@ -36,7 +36,11 @@ export async function renewTokens(
 ): Promise<TokenSet> {
   const { authConfig, grant } = loaded;
   const assertOrigin = (origin: string) => assertSameOrigin(loaded, origin);
-  if (authConfig.schemeType !== "OAUTH2") return obtainAnew(services, loaded, { ...options, assertOrigin });
+  if (authConfig.schemeType === "APP_INSTALLATION") {
+    const { client } = await appClientFor(services, authConfig, loaded.parameters, grant.clientId);
+    return appInstallation.obtain({ client, ...options, assertOrigin });
+  }
+  if (authConfig.schemeType !== "OAUTH2") return obtainAnew(services, loaded, before, { ...options, assertOrigin });
   const { client, connector, api } = await oauthClientFor(services, authConfig, loaded.parameters, grant.clientId);
   assertOrigin(oauth2.originsOf(client, api).token);
   if (before.refreshToken !== null) {
@@ -55,6 +59,7 @@ export async function renewTokens(
 async function obtainAnew(
   services: Services,
   loaded: Loaded,
+  before: StoredTokens,
   options: RenewalOptions & { assertOrigin(origin: string): void },
 ): Promise<TokenSet> {
   const { authConfig } = loaded;
@@ -62,7 +67,8 @@ async function obtainAnew(
   const scheme = schemeOf(connector, authConfig.schemeKey);
   if (!scheme || SCHEMES[scheme.type].redirects || !SCHEMES[scheme.type].holdsTokens) throw oauth2.failure("CONFIG_CHANGED");
   const values = mergeValues(authConfig, await presetsOf(services, authConfig), loaded, await fieldsOf(services, loaded));
-  return (await obtainTokens(services, { authConfig, scheme, connector, values, ...options })).tokens;
+  const refreshToken = before.refreshToken === null ? null : new Secret(before.refreshToken);
+  return (await obtainTokens(services, { authConfig, scheme, connector, values, refreshToken, ...options })).tokens;
 }
 
 /** The app may no longer have tokens of its own: that ends this credential, and says nothing of its client. */

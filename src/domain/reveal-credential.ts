@@ -80,7 +80,10 @@ export async function revealCredential(
   }
 }
 
-function shown({ credential, clientId }: RecordedRead, { connector, scheme, values, tokens }: OpenedRead): RevealedCredential {
+function shown(
+  { credential, clientId, authConfig }: RecordedRead,
+  { connector, scheme, values, tokens }: OpenedRead,
+): RevealedCredential {
   const applied = SCHEMES[scheme.type].apply({
     scheme,
     api: connector.api,
@@ -90,17 +93,24 @@ function shown({ credential, clientId }: RecordedRead, { connector, scheme, valu
     clientSecret: null,
     tokenSecret: tokens?.tokenSecret ? new Secret(tokens.tokenSecret) : null,
   });
-  const secret = secretNames(scheme).filter((name) => values[name] !== undefined);
+  // What a project presets for connecting at the provider is no part of what is connected.
+  const isPreset = (name: string) => SCHEMES[scheme.type].redirects && authConfig.presetFields.includes(name);
+  const names = shownNames(scheme).filter((name) => values[name] !== undefined && !isPreset(name));
   return {
     ...bearerOf(scheme, values, tokens, credential),
     fields: {
-      ...Object.fromEntries(secret.map((name) => [name, values[name]])),
+      ...Object.fromEntries(names.map((name) => [name, values[name]])),
       // OAuth 1.0a: whoever signs calls without us needs it beside the token.
       ...(tokens?.tokenSecret && { tokenSecret: tokens.tokenSecret }),
     },
     ...applied,
     expiresAt: credential.accessTokenExpiresAt,
   };
+}
+
+/** What a product connects with by itself it needs whole: host and port beside the password. */
+function shownNames(scheme: SchemeDefinition): string[] {
+  return scheme.type === "NATIVE" ? scheme.fields.map(({ name }) => name) : secretNames(scheme);
 }
 
 /** The token by itself: of a grant, or the one that somebody typed. */

@@ -3,7 +3,9 @@ import type { Exchange, ExchangeLimits } from "../egress/index.ts";
 import { InvalidInputError, NotFoundError, ProviderError } from "../lib/errors.ts";
 import { decodeId } from "../lib/ids.ts";
 import { count, observe, statusClass } from "../lib/metrics.ts";
+import type { OutboundRequest } from "../schemes/index.ts";
 import { type ApiAddress, assertTarget, withParameters } from "./api-address.ts";
+import { withMembers } from "./api-body.ts";
 import { headerOf, outgoingHeaders, type RawHeaders } from "./api-headers.ts";
 import { assertApiKey, assertMay, assertMethodWithin } from "./caller.ts";
 import { clientOfGrant } from "./oauth-client.ts";
@@ -122,8 +124,9 @@ async function usableOf(ctx: Context, read: RecordedRead): Promise<Usable> {
 
 /** With the time that is left of the whole. */
 async function send({ services }: Context, call: ApiCall, { usable, address }: Opened, until: number): Promise<Exchange> {
-  const { method, headers, body, contentLength, limits, signal } = call;
-  const applied = usable.apply({ method, url: address.origin + address.target, form: formOf(call, usable) });
+  const { method, limits, signal } = call;
+  const applied = usable.apply({ method, url: address.origin + address.target, form: formOf(call, usable), ...signable(call) });
+  const { headers, body, contentLength } = withMembers(call, applied.body);
   const [path = "/", query = ""] = split(address.target);
   const target = withParameters(query, applied.query);
   return services.egress.exchange({
@@ -188,12 +191,19 @@ function waitOf(call: ApiCall, answer: Exchange): number | null {
   return ms >= 0 && ms <= MAX_WAIT_MS ? ms : null;
 }
 
+/** What a signature may cover beside the address. */
+function signable({ headers, body }: ApiCall): Pick<OutboundRequest, "headers" | "body"> {
+  const names = headers.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
+  const given = names.map((name, index) => [name, headers[index * 2 + 1] ?? ""] as const);
+  return { headers: Object.fromEntries(given), body: body === null || body instanceof Uint8Array ? body : "STREAMED" };
+}
+
 /** What a signature covers of a body (RFC 5849 section 3.4.1.3.1); null: another kind of body, or none. */
 function formOf({ headers, body }: ApiCall, { scheme }: Usable): URLSearchParams | null {
   const type = headerOf(headers, "content-type")?.split(";", 1)[0]?.trim().toLowerCase();
   if (type !== "application/x-www-form-urlencoded" || body === null) return null;
   if (!(body instanceof Uint8Array)) {
-    if (scheme.type !== "OAUTH1") return null;
+    if (scheme.type !== "OAUTH1" && scheme.type !== "OAUTH1_TOKENS") return null;
     throw InvalidInputError.at(
       ["body"],
       "TOO_LONG",

@@ -26,6 +26,8 @@ export interface Services {
   /** By connector slug. */
   readonly managedApps: ReadonlyMap<string, ManagedApp>;
   readonly refreshLimits: RefreshLimits;
+  /** For one connection test of a native protocol. */
+  readonly probeTimeoutMs: number;
   /** http:// endpoints are accepted for these origins only (the sandbox, loopback in development). */
   readonly allowHttp: (url: URL) => boolean;
 }

@@ -2,7 +2,8 @@ import type { Tx } from "../db/database.ts";
 import type { Credential, Prisma } from "../db/generated/client.ts";
 import { CredentialNotUsableError, ProviderError, type TestResult } from "../lib/errors.ts";
 import { Failure } from "../lib/failure.ts";
-import { isTestable, SCHEMES, type TestOutcome, verify } from "../schemes/index.ts";
+import { SCHEMES, type TestOutcome } from "../schemes/index.ts";
+import { askThirdParty, isTestable } from "./ask-third-party.ts";
 import { type AuditActor, recordAudit, recordAuditAs } from "./audit.ts";
 import { assertMay, assertWithin } from "./caller.ts";
 import { assertUsable, credentialStatus, getCredential } from "./credential.ts";
@@ -66,7 +67,8 @@ async function ask(services: Services, before: Credential): Promise<Asked> {
 
 async function askOnce(services: Services, before: Credential, force?: { generation: number }) {
   const asked = await useCredential(services, before, { force, evenInvalid: true });
-  return { outcome: await verify({ ...asked, fetch: services.egress.fetch }), asked };
+  const { outcome } = await askThirdParty(services, asked);
+  return { outcome, asked };
 }
 
 async function unusable({ database }: Services, error: CredentialNotUsableError): Promise<TestOutcome> {
@@ -89,7 +91,7 @@ const CONFIRM_EVERY_MS = 60_000;
  */
 export async function confirmRefused(services: Services, used: Usable): Promise<boolean> {
   if (!(await claimQuestion(services, used))) return false;
-  const outcome = isTestable(used.api) ? await verify({ ...used, fetch: services.egress.fetch }) : null;
+  const outcome = isTestable(used) ? (await askThirdParty(services, used)).outcome : null;
   return services.database.transact(async (tx) => {
     const settled = outcome && (await settle(tx, used, outcome));
     if (settled) return settled.health === "INVALID";

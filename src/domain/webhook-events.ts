@@ -1,6 +1,9 @@
 import type { ConnectionStatus } from "./connection-request.ts";
 import type { CredentialEventKind } from "./credential-event.ts";
 
+/** Of no stored history: what a provider sent, passed on. */
+export const PROVIDER_WEBHOOK = "provider_webhook.received";
+
 /** Uses and reveals change nothing, so nobody is told of them. */
 type ToldKind = Exclude<CredentialEventKind, "USED" | "REVEALED"> | "DELETED";
 
@@ -33,6 +36,7 @@ const REQUEST_EVENTS: Record<ConnectionStatus, string> = {
 export const WEBHOOK_EVENTS: ReadonlyMap<string, string> = new Map([
   ...named("credential", CREDENTIAL_EVENTS),
   ...named("connection_request", REQUEST_EVENTS),
+  [PROVIDER_WEBHOOK, "a provider posted to an auth config's `webhookUrl`, signed as it should be"],
 ]);
 
 /** What a webhook's list may hold. */

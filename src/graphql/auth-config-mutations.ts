@@ -1,6 +1,6 @@
 import type { AuthConfig } from "../db/generated/client.ts";
 import { createAuthConfig, deleteAuthConfig, setAuthConfigEnabled, updateAuthConfig } from "../domain/auth-config.ts";
-import { InUseError } from "../lib/errors.ts";
+import { InUseError, ProviderError } from "../lib/errors.ts";
 import { builder } from "./builder.ts";
 import { mutation } from "./mutation.ts";
 import { AuthConfigType } from "./refs.ts";
@@ -16,32 +16,45 @@ const authConfigPayload = (name: string) =>
 
 const FLOWS =
   "Which flows may be used; default AUTHORIZATION_CODE alone. DEVICE: whoever starts it can hand the code to somebody else, whose account they then get, and no `verifyUrl` can tell; name it only where your product has devices without a browser. CLIENT_CREDENTIALS: for a client of your own with a secret.";
+const WEBHOOK_SECRET =
+  "What the provider signs the webhooks with that it posts to `webhookUrl`; only where it is not the client secret. Stored sealed; never shown again.";
 const PRESETS =
   "Credential fields that the project supplies for everyone, so that no user is asked for them; a change reaches all credentials at once.";
 
-mutation("createAuthConfig", {
-  description: "Lets the project's users connect accounts with a connector, by its own OAuth app or the operator's.",
-  input: builder.inputType("CreateAuthConfigInput", {
-    description: "A way to connect.",
-    fields: (t) => ({
-      connectorSlug: t.string({ required: true, description: "The connector's slug." }),
-      name: t.string({ required: true, description: "For people; 1 to 200 characters." }),
-      schemeKey: t.string({ description: "Absent: the connector's first." }),
-      clientId: t.string({ description: "Both absent: the operator's default app. Given: your own app." }),
-      clientSecret: t.string({ description: "Your own app's secret. Stored sealed; never shown again." }),
-      clientSecretExpiresAt: t.field({
-        type: "DateTime",
-        description: "When the provider ends the secret; then the status becomes EXPIRED.",
-      }),
-      scopes: t.stringList({ description: "Absent: every scope the connector marks as default." }),
-      parameters: t.field({ type: "JSON", description: "Values of the scheme's `authConfigFields`: an object." }),
-      presetCredentialFields: t.field({ type: "JSON", description: PRESETS }),
-      flows: t.field({ type: [ConnectionFlowEnum], description: FLOWS }),
-      description: t.string({ description: "More for people; at most 2,000 characters." }),
-      idempotencyKey: t.string({ description: "Repeats within a day give the same object." }),
+export const CreateAuthConfigInput = builder.inputType("CreateAuthConfigInput", {
+  description: "A way to connect.",
+  fields: (t) => ({
+    connectorSlug: t.string({ required: true, description: "The connector's slug." }),
+    name: t.string({ required: true, description: "For people; 1 to 200 characters." }),
+    schemeKey: t.string({ description: "Absent: the connector's first." }),
+    clientId: t.string({
+      description:
+        "Both absent: the operator's default app, or a client that registers itself at the provider. Given: your own app.",
     }),
+    clientSecret: t.string({
+      description:
+        "Your own app's secret; of an app that is installed (APP_INSTALLATION), its private key (PEM). Stored sealed; never shown again.",
+    }),
+    clientSecretExpiresAt: t.field({
+      type: "DateTime",
+      description: "When the provider ends the secret; then the status becomes EXPIRED.",
+    }),
+    webhookSecret: t.string({ description: WEBHOOK_SECRET }),
+    scopes: t.stringList({ description: "Absent: every scope the connector marks as default." }),
+    parameters: t.field({ type: "JSON", description: "Values of the scheme's `authConfigFields`: an object." }),
+    presetCredentialFields: t.field({ type: "JSON", description: PRESETS }),
+    flows: t.field({ type: [ConnectionFlowEnum], description: FLOWS }),
+    description: t.string({ description: "More for people; at most 2,000 characters." }),
+    idempotencyKey: t.string({ description: "Repeats within a day give the same object." }),
   }),
+});
+
+mutation("createAuthConfig", {
+  description:
+    "Lets the project's users connect accounts with a connector, by its own OAuth app or the operator's. Where there is neither and the provider lets clients register themselves (RFC 7591), one is registered.",
+  input: CreateAuthConfigInput,
   payload: authConfigPayload("CreateAuthConfigPayload"),
+  errors: [ProviderError],
   run: createAuthConfig,
 });
 
@@ -59,6 +72,7 @@ mutation("updateAuthConfig", {
       clientId: t.string({ description: "Another app of your own; null returns to the operator's default app." }),
       clientSecret: t.string({ description: "A new secret. Stored sealed; never shown again." }),
       clientSecretExpiresAt: t.field({ type: "DateTime", description: "When the provider ends the secret." }),
+      webhookSecret: t.string({ description: `${WEBHOOK_SECRET} Null takes it away.` }),
       scopes: t.stringList({ description: "Replaces the whole list; null: the connector's defaults." }),
       parameters: t.field({ type: "JSON", description: "Merges by top-level key (RFC 7396)." }),
       presetCredentialFields: t.field({ type: "JSON", description: `Merges by top-level key (RFC 7396). ${PRESETS}` }),

@@ -12,6 +12,7 @@ import {
 import { assertMay } from "../domain/caller.ts";
 import { redirectUri } from "../domain/connector.ts";
 import { credentialOrder, credentialWhere, visibleCredentials } from "../domain/credential.ts";
+import { providerWebhookUrl } from "../domain/provider-webhook.ts";
 import { isTyped } from "../domain/request-flow.ts";
 import { decodeId, encodeId } from "../lib/ids.ts";
 import { builder, enumType } from "./builder.ts";
@@ -78,6 +79,21 @@ builder.prismaObjectFields(AuthConfigType, (t) => ({
     nullable: true,
     description: "Of the project's own app at the provider; null: the operator's is used.",
     resolve: (row, _args, context) => forKeys(context, row.clientId),
+  }),
+  webhookUrl: t.field({
+    type: "URL",
+    nullable: true,
+    description:
+      "Where the provider may post its webhooks: their signature is checked, and they are passed on to the project's webhooks as `provider_webhook.received`. Null where Moorline does not know how this provider signs.",
+    resolve: async ({ id, connectorSlug }, _args, context) => {
+      const { webhooks } = await context.loaders.connectors.load(connectorSlug);
+      return webhooks ? forKeys(context, providerWebhookUrl(context.services, id)) : null;
+    },
+  }),
+  hasWebhookSecret: t.boolean({
+    nullable: true,
+    description: "Whether it holds a secret to check the provider's webhooks with; never the secret itself.",
+    resolve: (row, _args, context) => forKeys(context, row.hasWebhookSecret),
   }),
   hasClientSecret: t.boolean({
     nullable: true,

@@ -28,8 +28,13 @@ const ApiKeyLocationEnum = enumType("ApiKeyLocation", "Where an API key goes.", 
 });
 
 const OAuth2SchemeInput = builder.inputType("OAuth2SchemeInput", {
-  description: "OAuth 2.0: an `issuer` to discover, or at least `authorizationUrl` and `tokenUrl`.",
+  description: "OAuth 2.0: an `issuer` or a `resource` to discover, or at least `authorizationUrl` and `tokenUrl`.",
   fields: (t) => ({
+    resource: t.field({
+      type: "URL",
+      description:
+        "The URL of an MCP server or API that the tokens are for: sent in every authorization, token and refresh request (RFC 8707). Where neither issuer nor endpoints are given, its metadata (RFC 9728) name the issuer; `baseUrl` defaults to it.",
+    }),
     issuer: t.field({ type: "URL", description: "Discovery (RFC 8414 / OpenID Connect): fills in the endpoints below." }),
     authorizationUrl: t.field({ type: "URL", description: "Authorization endpoint (RFC 6749 section 3.1)." }),
     tokenUrl: t.field({ type: "URL", description: "Token endpoint (RFC 6749 section 3.2)." }),
@@ -124,25 +129,28 @@ const connectorPayload = (name: string) =>
     }),
   });
 
-mutation("createConnector", {
-  description: "Defines a connector of the project's own. With an `issuer`, its metadata is read from there now.",
-  input: builder.inputType("CreateConnectorInput", {
-    description: "A connector of the project's own.",
-    fields: (t) => ({
-      slug: t.string({
-        required: true,
-        description: "Its name in inputs, ^[a-z][a-z0-9-]{1,40}$; never that of a built-in one; stays for ever.",
-      }),
-      name: t.string({ required: true, description: "For people; 1 to 200 characters." }),
-      description: t.string({ description: "What it is; at most 2,000 characters." }),
-      logoUrl: t.field({ type: "URL", description: "An image; absent: the initials are drawn." }),
-      baseUrl: t.field({ type: "URL", description: "Of its API; the proxy never leaves its origin." }),
-      docsUrl: t.field({ type: "URL", description: "The provider's documentation." }),
-      scheme: t.field({ type: ConnectorSchemeInput, required: true, description: "How to authenticate." }),
-      verification: t.field({ type: VerificationInput, description: "The call that proves a credential works." }),
-      idempotencyKey: t.string({ description: "Repeats within a day give the same object." }),
+export const CreateConnectorInput = builder.inputType("CreateConnectorInput", {
+  description: "A connector of the project's own.",
+  fields: (t) => ({
+    slug: t.string({
+      required: true,
+      description: "Its name in inputs, ^[a-z][a-z0-9-]{1,40}$; never that of a built-in one; stays for ever.",
     }),
+    name: t.string({ required: true, description: "For people; 1 to 200 characters." }),
+    description: t.string({ description: "What it is; at most 2,000 characters." }),
+    logoUrl: t.field({ type: "URL", description: "An image; absent: the initials are drawn." }),
+    baseUrl: t.field({ type: "URL", description: "Of its API; the proxy never leaves its origin." }),
+    docsUrl: t.field({ type: "URL", description: "The provider's documentation." }),
+    scheme: t.field({ type: ConnectorSchemeInput, required: true, description: "How to authenticate." }),
+    verification: t.field({ type: VerificationInput, description: "The call that proves a credential works." }),
+    idempotencyKey: t.string({ description: "Repeats within a day give the same object." }),
   }),
+});
+
+mutation("createConnector", {
+  description:
+    "Defines a connector of the project's own. With an `issuer` or a `resource`, what it publishes about itself is read now.",
+  input: CreateConnectorInput,
   payload: connectorPayload("CreateConnectorPayload"),
   errors: [ProviderError],
   run: createConnector,
@@ -150,7 +158,7 @@ mutation("createConnector", {
 
 mutation("updateConnector", {
   description:
-    "Changes a connector of the project's own. A changed origin makes its credentials INVALID (CONFIG_CHANGED), so it is an InUseError until `confirm: true`.",
+    "Changes a connector of the project's own. A changed origin makes its credentials INVALID (CONFIG_CHANGED), and another way to use their secrets may stop them working: both are an InUseError until `confirm: true`.",
   input: builder.inputType("UpdateConnectorInput", {
     description: "Absent: unchanged; null: cleared.",
     fields: (t) => ({

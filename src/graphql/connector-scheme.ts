@@ -1,6 +1,7 @@
 /** How a connector authenticates, and the fields of its forms. */
 import { fieldsFor, fieldsToJsonSchema } from "../catalogue/fields.ts";
 import type { FieldCondition, FieldDefinition, FieldOption, SchemeDefinition, ScopeDefinition } from "../catalogue/types.ts";
+import { isTestable } from "../domain/ask-third-party.ts";
 import type { ConnectorView } from "../domain/connector.ts";
 import { builder, enumType } from "./builder.ts";
 
@@ -8,6 +9,7 @@ export const SchemeTypeEnum = enumType("SchemeType", "The kinds of authenticatio
   OAUTH2: "OAuth 2.0 authorization code or device flow (RFC 6749, RFC 8628): a user consents.",
   OAUTH2_CLIENT_CREDENTIALS: "OAuth 2.0 client credentials (RFC 6749 section 4.4): no user is involved.",
   OAUTH1: "OAuth 1.0a (RFC 5849).",
+  OAUTH1_TOKENS: "OAuth 1.0a with a token that was made in the provider's product: no user is sent there.",
   API_KEY: "A key in a header, query parameter or cookie.",
   BEARER_TOKEN: "A fixed token (RFC 6750).",
   BASIC: "User name and password (RFC 7617).",
@@ -171,7 +173,7 @@ export const ConnectorSchemeType = builder.objectRef<SchemeView>("ConnectorSchem
     }),
     testable: t.boolean({
       description: "True where a test really calls the third party.",
-      resolve: ({ connector }) => connector.api?.verification !== undefined,
+      resolve: ({ connector, scheme }) => isTestable({ scheme, api: connector.api }),
     }),
   }),
 });

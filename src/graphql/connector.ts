@@ -1,3 +1,4 @@
+import { setupGuideOf } from "../catalogue/setup-guide.ts";
 import type { AuthConfig, Credential } from "../db/generated/client.ts";
 import { authConfigOrder, visibleAuthConfigs } from "../domain/auth-config.ts";
 import {
@@ -37,7 +38,7 @@ ConnectorType.implement({
   description: "A third party that users can connect accounts of: built in, or defined by the project.",
   fields: (t) => ({
     id: t.exposeID("id", { description: "`conn_<slug>`, or `ccn_…` for a project's own." }),
-    slug: t.exposeString("slug", { description: "Its name in inputs: ^[a-z][a-z0-9-]{1,40}$." }),
+    slug: t.exposeString("slug", { description: "Its name in inputs: ^[a-z0-9][a-z0-9-]{0,59}$." }),
     name: t.exposeString("name", { description: "For people." }),
     description: t.exposeString("description", { nullable: true, description: "What it is, in a sentence; null: not given." }),
     logoUrl: t.field({
@@ -56,8 +57,9 @@ ConnectorType.implement({
         "What to register at the provider before there is a client id; the same for every config of this connector. Null where no scheme has a redirect.",
       resolve: (connector, _args, context) => (connector.schemes.some(hasRedirect) ? redirectUri(context, connector) : null),
     }),
-    setupGuide: t.exposeStringList("setupGuide", {
-      description: "How to obtain this provider's client id and secret, step by step.",
+    setupGuide: t.stringList({
+      description: "How to obtain this provider's client id and secret, step by step. Empty where none are needed.",
+      resolve: (connector) => [...setupGuideOf(connector)],
     }),
     schemes: t.field({
       type: [ConnectorSchemeType],

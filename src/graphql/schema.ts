@@ -9,6 +9,7 @@ import "./connector.ts";
 import "./connector-mutations.ts";
 import "./auth-config.ts";
 import "./auth-config-mutations.ts";
+import "./diagnosis.ts";
 import "./connection-request.ts";
 import "./connection-request-mutations.ts";
 import "./credential.ts";

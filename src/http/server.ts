@@ -15,6 +15,7 @@ import { metricsRoutes } from "./metrics.ts";
 import { observeRequest } from "./observe.ts";
 import { DEFAULT_LIMITS, type Face, type HttpOptions, socketAddress } from "./options.ts";
 import { homePage, messagePage } from "./pages.ts";
+import { providerWebhookRoutes } from "./provider-webhooks.ts";
 import { isProxied, proxyRoutes } from "./proxy.ts";
 import { prefersHtml, refusal, sendJson, toRequestError, UnexpectedError, unexpectedBody } from "./respond.ts";
 import { createRouter } from "./router.ts";
@@ -54,6 +55,7 @@ export function createHttpServer(services: Services, options: HttpOptions): Http
     ...callbackRoutes(face),
     ...connectRoutes(face),
     ...proxyRoutes(face),
+    ...providerWebhookRoutes(face),
     ...healthRoutes(face),
     ...metricsRoutes(face),
   ]);
