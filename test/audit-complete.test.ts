@@ -53,6 +53,8 @@ describe("every mutation that does something", () => {
     updateAuthConfig: ["auth_config.updated", "ac_"],
     setAuthConfigEnabled: ["auth_config.disabled", "ac_"],
     deleteAuthConfig: ["auth_config.deleted", "ac_"],
+    diagnoseAuthConfig: ["auth_config.diagnosed", "ac_"],
+    validateConnector: ["connector.validated", ""],
     upsertUser: ["user.created", "usr_"],
     deleteUser: ["user.deleted", "usr_"],
     createUserSession: ["user_session.created", "usr_"],

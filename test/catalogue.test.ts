@@ -7,17 +7,20 @@ import schema from "../src/catalogue/connector.schema.json" with { type: "json" 
 import { type CustomConnectorInput, customConnector, issuerToDiscover } from "../src/catalogue/custom.ts";
 import { fieldsToJsonSchema, validateFields } from "../src/catalogue/fields.ts";
 import { createCatalogue, loadCatalogue } from "../src/catalogue/index.ts";
+import { fieldsOf } from "../src/catalogue/scheme-fields.ts";
 import {
   endpointsOf,
+  expand,
   expandJson,
   expandUrl,
   hostRulesOf,
+  hostVariablesOf,
   managedAppAllowed,
   originOf,
   urlTemplatesOf,
   variablesOf,
 } from "../src/catalogue/templates.ts";
-import type { ConnectorDefinition, FieldDefinition, QuirkUse } from "../src/catalogue/types.ts";
+import type { ConnectorDefinition, FieldDefinition, QuirkUse, SchemeDefinition, SchemeType } from "../src/catalogue/types.ts";
 import { InvalidInputError } from "../src/lib/errors.ts";
 import { QUIRKS } from "../src/schemes/oauth2/index.ts";
 
@@ -26,8 +29,20 @@ const FILES = readdirSync(FOLDER);
 const read = (file: string) => JSON.parse(readFileSync(join(FOLDER, file), "utf8")) as ConnectorDefinition;
 const catalogue = loadCatalogue({ variables: { sandboxIssuer: "http://127.0.0.1:4001" } });
 
+/** What a scheme of each type knows beside what is typed. */
+const IMPLIED: Partial<Record<SchemeType, string[]>> = {
+  OAUTH1: ["connection.scope"],
+  SIGNED_JWT: ["connection.scope", "connection.clientEmail", "connection.keyId", "connection.keyFingerprint"],
+};
+
+/** The scheme's own fields that `apply`, where there is one, has to find a place for. */
+function ownToPlace(scheme: SchemeDefinition): string[] {
+  if (scheme.type === "API_KEY" && scheme.apply) return ["connection.apiKey"];
+  return scheme.type === "BASIC" && scheme.apply ? ["connection.username", "connection.password"] : [];
+}
+
 describe("each connector file", () => {
-  const validate = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true }).compile(schema);
+  const validate = new Ajv2020({ allErrors: true, strict: true, strictRequired: false, allowUnionTypes: true }).compile(schema);
 
   it.each(FILES)("%s satisfies the schema and is named after its slug", (file) => {
     expect(validate(read(file)), JSON.stringify(validate.errors)).toBe(true);
@@ -36,13 +51,39 @@ describe("each connector file", () => {
 
   it.each(FILES)("%s declares every template variable, and uses every connection value it asks for", (file) => {
     const definition = read(file);
-    const [scheme] = definition.schemes;
-    const declared = [...(scheme?.fields ?? []), ...(scheme?.discovered ?? [])].map(({ name }) => `connection.${name}`);
-    const used = new Set(variablesOf(JSON.stringify(definition)).filter((name) => name.startsWith("connection.")));
-    expect([...used].toSorted()).toEqual([...new Set(declared)].toSorted());
+    for (const scheme of definition.schemes.filter(({ type }) => type !== "NATIVE")) {
+      const names = (list: readonly { name: string }[] = []) => list.map(({ name }) => `connection.${name}`);
+      const own = names(fieldsOf({ ...scheme, fields: [], discovered: [] }));
+      const given = names([...(scheme.fields ?? []), ...(scheme.discovered ?? [])]);
+      const used = variablesOf(JSON.stringify({ ...definition, schemes: [scheme] })).filter((name) =>
+        name.startsWith("connection."),
+      );
+      const account = "account" in scheme && scheme.account?.source === "connection" ? scheme.account.id : [];
+      used.push(...account.map((name) => `connection.${name}`));
+      const mustBeUsed = [...given.filter((name) => !own.includes(name)), ...ownToPlace(scheme)];
+      expect(
+        mustBeUsed.filter((name) => !used.includes(name)),
+        "asked for, and not used",
+      ).toEqual([]);
+      const known = [...own, ...given, ...(IMPLIED[scheme.type] ?? [])];
+      expect(
+        used.filter((name) => !known.includes(name)),
+        "used, and not declared",
+      ).toEqual([]);
+    }
     // Whatever else is in braces would be sent with its braces.
     const templates = urlTemplatesOf(definition).map((url) => url.replace(/\{operator\.\w+\}/g, ""));
     for (const url of templates) expect(url.replaceAll(/\{(connection\.\w+|client\.id)(\|[^{}]*)?\}/g, "")).not.toMatch(/[{}]/);
+  });
+
+  it.each(FILES)("%s lets nothing secret into a host", (file) => {
+    const definition = read(file);
+    for (const scheme of definition.schemes) {
+      const hosts = urlTemplatesOf({ ...definition, schemes: [scheme] }).flatMap(hostVariablesOf);
+      for (const field of fieldsOf(scheme).filter(({ name }) => hosts.includes(`connection.${name}`))) {
+        expect(field.secret, field.name).not.toBe(true);
+      }
+    }
   });
 
   it.each(FILES)("%s knows its quirks, anchors its patterns, and repeats itself nowhere", (file) => {
@@ -74,7 +115,11 @@ describe("each connector file", () => {
 
   it("allows an operator's app exactly where no host is anybody's choice", () => {
     const refused = catalogue.all().filter((definition) => !managedAppAllowed(definition));
-    expect(refused.map(({ slug }) => slug)).toEqual(["salesforce", "shopify", "zoho"]);
+    const chosen = catalogue
+      .all()
+      .filter((definition) => urlTemplatesOf(definition).some((url) => /^(https:\/\/[^/]*)?\{connection\./.test(url)));
+    expect(refused.map(({ slug }) => slug)).toEqual(chosen.map(({ slug }) => slug));
+    expect(refused.map(({ slug }) => slug)).toEqual(expect.arrayContaining(["salesforce", "shopify", "zoho"]));
   });
 });
 
@@ -90,7 +135,9 @@ describe("the catalogue", () => {
     expect(() => catalogue.get("github")?.categories.push("x")).toThrow(TypeError);
     const names = catalogue.all().map(({ name }) => name);
     expect(names).toEqual(names.toSorted((a, b) => a.localeCompare(b)));
-    expect(catalogue.categories().find(({ slug }) => slug === "crm")).toEqual({ slug: "crm", name: "CRM", connectorCount: 3 });
+    const connectorCount = catalogue.all().filter(({ categories }) => categories.includes("crm")).length;
+    expect(connectorCount).toBeGreaterThanOrEqual(3);
+    expect(catalogue.categories().find(({ slug }) => slug === "crm")).toEqual({ slug: "crm", name: "CRM", connectorCount });
   });
 
   it.each([
@@ -101,7 +148,7 @@ describe("the catalogue", () => {
     ["githb", "github"],
     ["salesfroce", "salesforce"],
     ["hubs", "hubspot"],
-    ["ecommerce", "shopify"],
+    ["ecommerce", "amazon"],
     ["force", "salesforce"],
     ["microsof", "microsoft"],
   ])("finds “%s” first as %s", (text, slug) => {
@@ -181,6 +228,19 @@ describe("templates", () => {
     expect(fill("zoho", "https://accounts.{connection.accounts}/", { accounts: "zoho.com.au" })).toBe(
       "https://accounts.zoho.com.au/",
     );
+  });
+
+  it("turns texts into others by the functions it knows, nested too, and leaves everything else in braces alone", () => {
+    const scope = { connection: { user: "ada", key: "{base64(no)}" }, random: "n0", now: "2026-01-31T00:00:00Z" };
+    const base64 = (text: string) => Buffer.from(text).toString("base64");
+    expect(expand("Basic {base64({connection.user}:{connection.none|x})}", scope)).toBe(`Basic ${base64("ada:x")}`);
+    expect(expand("{base64({sha1Hex(a{connection.nil|}bc)})}!", scope)).toBe(
+      `${base64("a9993e364706816aba3e25717850c26c9cd0d89d")}!`,
+    );
+    expect(expand("{connection.key} {upperSnake({connection.user}-b1)}", scope)).toBe("{base64(no)} ADA_B1");
+    expect(expand("{random} {now} {evil(1)} {{connection.user}}", scope)).toBe("n0 2026-01-31T00:00:00Z {evil(1)} {ada}");
+    expect(() => expand("{base64({connection.none})}", scope)).toThrow(/connection\.none/);
+    expect(() => expand("{random}", {})).toThrow(/random/);
   });
 
   it("refuses a path segment that climbs, and leaves other braces in a body alone", () => {

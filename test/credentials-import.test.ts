@@ -179,6 +179,10 @@ describe("tokens obtained elsewhere", () => {
     expect(wrong(await into(shop, { accessToken: "t", subdomain: "evil.example/" }))).toBe("fields.subdomain PATTERN");
     expect(wrong(await into(salesforce, { accessToken: "t" }))).toBe("fields.instance REQUIRED");
     expect(wrong(await into(salesforce, { accessToken: "t", instance: "https://evil.example" }))).toBe("fields.instance PATTERN");
+    // Told by the user-info call where the account is connected here.
+    const mailchimp = await createConfig(app, key, { connectorSlug: "mailchimp", ...own });
+    expect(wrong(await into(mailchimp, { accessToken: "t" }))).toBe("fields.dc REQUIRED");
+    expect(wrong(await into(mailchimp, { accessToken: "t", dc: "evil.example" }))).toBe("fields.dc PATTERN");
   });
 
   test("come once under one idempotency key", async () => {

@@ -28,7 +28,7 @@ const schema = buildSchema(readFileSync(new URL("../schema.graphql", import.meta
 const OPENS: Record<string, string[]> = {
   AUTH_CONFIG_READ: ["authConfigs", "authConfig"],
   AUTH_CONFIG_CREATE: ["createAuthConfig"],
-  AUTH_CONFIG_UPDATE: ["updateAuthConfig", "setAuthConfigEnabled"],
+  AUTH_CONFIG_UPDATE: ["updateAuthConfig", "setAuthConfigEnabled", "diagnoseAuthConfig"],
   AUTH_CONFIG_DELETE: ["deleteAuthConfig"],
   CREDENTIAL_READ: [
     ...["credentials", "credential", "connectionRequests", "connectionRequest"],
@@ -42,7 +42,7 @@ const OPENS: Record<string, string[]> = {
   CREDENTIAL_DELETE: ["revokeCredential"],
   CONNECTION_INITIATE: ["initiateConnection", "reauthorizeCredential", "cancelConnectionRequest", "confirmConnection"],
   CONNECTOR_READ: ["connectors", "connector", "connectorCategories"],
-  CONNECTOR_WRITE: ["createConnector", "updateConnector"],
+  CONNECTOR_WRITE: ["createConnector", "updateConnector", "validateConnector"],
   CONNECTOR_DELETE: ["deleteConnector"],
   USER_READ: ["users", "user"],
   USER_WRITE: ["upsertUser", "createUserSession", "revokeUserSessions"],

@@ -196,7 +196,7 @@ describe("a connector's scheme", () => {
   test("does not go over plain http to anywhere but this machine", async () => {
     const scheme = { basic: {} };
     const answer = await ask(app, app.adminKey, "createConnector", {
-      slug: "plain",
+      slug: "plain-http",
       name: "P",
       baseUrl: "http://api.example",
       scheme,
@@ -238,7 +238,9 @@ describe("a connector's scheme", () => {
       ask(app, app.adminKey, "createCredential", { target, projectOwned: true, fields: { apiKey: "good-ada-1" } }),
     );
     const scheme = { apiKey: { location: "HEADER", name: "X-New" } };
-    expect(wrong(await ask(app, app.adminKey, "updateConnector", { id: connector.id, scheme }))).toBe(
+    const change = { id: connector.id, scheme };
+    expect(await ask(app, app.adminKey, "updateConnector", change)).toMatchObject({ __typename: "InUseError" });
+    expect(wrong(await ask(app, app.adminKey, "updateConnector", { ...change, confirm: true }))).toBe(
       "UpdateConnectorPayload undefined",
     );
     expect((await ask(app, app.adminKey, "testCredential", { id })).result).toMatchObject({ ok: true });

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
@@ -6,10 +7,19 @@ import schema from "../../src/catalogue/connector.schema.json" with { type: "jso
 import { fieldsBeforeRedirect, fieldsFor, fieldsToJsonSchema } from "../../src/catalogue/fields.ts";
 import { createCatalogue } from "../../src/catalogue/index.ts";
 import { createSearch } from "../../src/catalogue/search.ts";
-import { managedAppAllowed } from "../../src/catalogue/templates.ts";
-import type { ConnectorDefinition, OAuth2SchemeDefinition, SchemeDefinition } from "../../src/catalogue/types.ts";
+import { endpointsOf, managedAppAllowed } from "../../src/catalogue/templates.ts";
+import type {
+  ConnectorDefinition,
+  NativeSchemeDefinition,
+  OAuth2SchemeDefinition,
+  SchemeDefinition,
+} from "../../src/catalogue/types.ts";
+import { hostFields } from "../../src/domain/auth-config-rules.ts";
+import type { ConnectorView } from "../../src/domain/connector-view.ts";
 import { Secret } from "../../src/lib/secret.ts";
+import { isProbed } from "../../src/probes/index.ts";
 import { oauth1, oauth2, SCHEMES, signedJwt, verifyAccount } from "../../src/schemes/index.ts";
+import { exchangeSchemes, useExchange } from "./exchange-keys.ts";
 import { callback, client, FLOW, oauth2SchemeOf, simulateProvider } from "./support.ts";
 
 const TYPED = {
@@ -57,6 +67,13 @@ const EVERYTHING = {
         endsGrant: true,
         endsAccount: true,
       },
+      registrationUrl: "https://provider.example/register",
+      resource: "https://provider.example/mcp",
+      longLived: {
+        url: "https://provider.example/long",
+        parameters: { grant_type: "long", access_token: "{token}" },
+        renewal: { url: "https://provider.example/renew", parameters: { grant_type: "renew", access_token: "{token}" } },
+      },
       userinfoUrl: "https://provider.example/me",
       jwksUri: "https://provider.example/jwks",
       deviceAuthorizationUrl: "https://provider.example/device",
@@ -68,7 +85,9 @@ const EVERYTHING = {
       scopeSeparator: ",",
       pkce: true,
       tokenAuthMethod: "CLIENT_SECRET_POST",
+      clientSecretJwt: { algorithm: "ES256", header: { kid: "1" }, claims: { sub: "{client.id}" } },
       tokenBodyFormat: "FORM",
+      parameterNames: { client_id: "client_key" },
       authorizationParameters: { one: "1" },
       tokenParameters: { two: "2" },
       refreshParameters: { three: "3" },
@@ -130,7 +149,7 @@ const EVERYTHING = {
       tokenHeaders: { "x-four": "4" },
       revocationUrl: "https://provider.example/revoke",
       apply: { headers: { authorization: "Bearer {token}" } },
-      quirks: [{ name: "token-type-missing" }],
+      quirks: [{ name: "token-type-other" }],
       errorCodes: { odd: "INVALID_GRANT" },
     },
     {
@@ -151,16 +170,47 @@ const EVERYTHING = {
       algorithm: "HS256",
       claims: { iss: "me" },
       header: { kid: "1" },
+      keyFormat: "ID_AND_HEX",
       lifetimeSeconds: 60,
       tokenUrl: "https://provider.example/token",
+      exchangedAs: "GRANT",
       tokenParameters: { two: "2" },
       apply: { headers: { authorization: "Bearer {token}" } },
-      quirks: [{ name: "token-type-missing" }],
+      quirks: [{ name: "token-type-other" }],
       errorCodes: { odd: "INVALID_GRANT" },
     },
     { type: "API_KEY", ...TYPED, location: "HEADER", parameterName: "X-Key", prefix: "Key " },
+    { type: "API_KEY", ...TYPED, apply: { query: { key: "{connection.apiKey}" }, body: { key: "{connection.apiKey}" } } },
     { type: "BEARER_TOKEN", ...TYPED, headerName: "X-Token", prefix: "Token " },
-    { type: "BASIC", ...TYPED },
+    { type: "BASIC", ...TYPED, apply: { headers: { "x-name": "{connection.username}" } } },
+    { type: "OAUTH1_TOKENS", ...TYPED, signatureMethod: "HMAC-SHA256", realm: "{connection.more}" },
+    ...exchangeSchemes(TYPED, COMMON.discovered),
+    {
+      type: "NATIVE",
+      ...TYPED,
+      probe: "http",
+      address: ["more"],
+      constants: { field: "more" },
+      requests: [
+        {
+          when: [{ field: "tier", in: ["x"] }],
+          token: { url: "https://provider.example/token", parameters: { grant_type: "client_credentials" } },
+          method: "POST",
+          url: "{connection.more}/check",
+          login: [
+            { when: [{ field: "tier", in: ["y"] }], basic: { username: "{connection.u}", password: "{connection.p}" } },
+            { header: { name: "x-key", value: "{connection.accessToken}" } },
+          ],
+          headers: { "x-nine": "9" },
+          headersFrom: "extra",
+          query: { q: "1" },
+          body: { q: 2 },
+          expectedStatus: [200],
+          expectedBody: { path: "ok", equals: true, otherwise: "PROVIDER_ERROR" },
+          meanings: { "418": "RATE_LIMITED" },
+        },
+      ],
+    },
     { type: "NONE", ...TYPED },
   ],
   api: {
@@ -169,6 +219,8 @@ const EVERYTHING = {
     verification: {
       method: "POST",
       path: "/check",
+      baseUrl: "https://check.example.com",
+      refusedStatus: [403],
       headers: { "x-seven": "7" },
       body: { q: 2 },
       expectedStatus: [200],
@@ -201,7 +253,7 @@ describe("the connector schema", () => {
   const keys = schemaKeys(schema, "");
 
   it("accepts a connector that uses every key, and knows no other", () => {
-    const validate = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(schema);
+    const validate = new Ajv2020({ strict: true, strictRequired: false, allowUnionTypes: true }).compile(schema);
     expect(validate(EVERYTHING), JSON.stringify(validate.errors)).toBe(true);
     expect([...recordedPaths(EVERYTHING)].toSorted()).toEqual([...keys].toSorted());
   });
@@ -233,9 +285,10 @@ describe("the connector schema", () => {
 /** Uses a connector in every way there is, in as many variants as keys exclude one another. */
 async function exercise(wrap: (definition: ConnectorDefinition) => ConnectorDefinition): Promise<void> {
   await run(wrap(definition({})));
-  await run(wrap(definition({ pushedAuthorizationRequired: false, revocation: undefined })));
+  const usual = { longLived: undefined, clientSecretJwt: undefined };
+  await run(wrap(definition({ pushedAuthorizationRequired: false, revocation: undefined, ...usual })));
   const whole = wrap(definition({}));
-  for (const scheme of whole.schemes.slice(1)) await useOther(scheme, whole);
+  for (const scheme of whole.schemes.slice(1)) await (isExchange(scheme) ? useExchange : useOther)(scheme, whole);
   createSearch([whole])("everything");
   createCatalogue([definition({})]);
 }
@@ -255,11 +308,12 @@ async function run(connector: ConnectorDefinition): Promise<void> {
   await using provider = await simulateProvider((request) => {
     if (request.url.pathname === "/device") return { body: { ...tokens, ...DEVICE } };
     if (request.url.pathname === "/par") return { status: 201, body: { request_uri: "urn:1", expires_in: 9 } };
-    if (request.url.pathname === "/token" || request.url.pathname === "/refresh") return { body: { inner: tokens } };
+    if (["/token", "/refresh", "/long", "/renew"].includes(request.url.pathname)) return { body: { inner: tokens } };
     return { body: { ok: true, id: "1", name: "n", email: "e", avatar: "https://a.example/" } };
   });
   const { fetch } = provider;
-  const mine = client({}, { scheme, values: { tier: "x" } });
+  const mine = client({}, { scheme, values: { tier: "x" }, ...(scheme.clientSecretJwt && { clientSecret: new Secret(EC_KEY) }) });
+  expect(endpointsOf(scheme).registrationUrl).toBe("https://provider.example/register");
   await oauth2.begin({ ...FLOW, client: mine, fetch });
   const device = await oauth2.beginDevice({ client: mine, scopes: ["a"], fetch, allowHttp: () => false });
   expect(device.userCode).toBe(DEVICE.user_code);
@@ -282,12 +336,28 @@ async function run(connector: ConnectorDefinition): Promise<void> {
   }
 }
 
+const EC_KEY = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 const DEVICE = { device_code: "d", user_code: "ABC", verification_uri: "https://provider.example/device", expires_in: 60 };
 
+function isExchange({ type }: SchemeDefinition): boolean {
+  return type === "TWO_STEP" || type === "AWS_SIGV4" || type === "APP_INSTALLATION";
+}
+
 /** A scheme of another type, in its own way. */
-async function useOther(scheme: SchemeDefinition, { api }: ConnectorDefinition): Promise<void> {
+async function useOther(scheme: SchemeDefinition, connector: ConnectorDefinition): Promise<void> {
+  const { api } = connector;
+  if (scheme.type === "NATIVE") return useNative(scheme, connector);
   fieldsToJsonSchema(fieldsFor(scheme, "credential"));
-  const values = { tier: "x", found: "f", apiKey: "k", token: "t", username: "u", password: "p", privateKey: "k".repeat(32) };
+  const values = {
+    tier: "x",
+    found: "f",
+    apiKey: "k",
+    token: "t",
+    username: "u",
+    password: "p",
+    privateKey: `id:${"6b".repeat(32)}`,
+    more: "m",
+  };
   const clientSecret = new Secret("s");
   const credentials = { values, clientId: "c", clientSecret };
   const scopes = ["a", "b"];
@@ -315,6 +385,30 @@ async function useOther(scheme: SchemeDefinition, { api }: ConnectorDefinition):
   const tokens = { accessToken: new Secret("t"), tokenSecret: new Secret("s") };
   const request = { method: "GET", url: "https://provider.example/", form: null };
   SCHEMES[scheme.type].apply({ scheme, api, ...credentials, ...tokens, request });
+}
+
+/** Its call in the ways that there are: both logins, and an answer that is well, one that is not, and a status with a meaning of its own. */
+async function useNative(scheme: NativeSchemeDefinition, connector: ConnectorDefinition): Promise<void> {
+  fieldsToJsonSchema(scheme.fields);
+  expect(isProbed(scheme)).toBe(true);
+  expect(hostFields(connector as ConnectorView)).toContain("more");
+  const { family: tcp } = await import("../../src/probes/tcp.ts");
+  const { family: http } = await import("../../src/probes/http.ts");
+  const values = { more: "https://provider.example", tier: "x", u: "u", p: "p", extra: { "x-ten": "10" } };
+  const signal = new AbortController().signal;
+  const answered = async (status: number, ok: boolean, tier = "x") => {
+    const fetch = async (url: string | URL) =>
+      new Response(JSON.stringify({ access_token: "at", ok }), { status: `${url}`.endsWith("/token") ? 200 : status });
+    const [first] = scheme.requests ?? [];
+    const both = tier === "x" ? scheme : { ...scheme, requests: [{ ...first!, when: undefined }] };
+    await http.probe({ scheme: both, values: { ...values, tier }, timeoutMs: 1_000, signal, fetch });
+  };
+  await answered(200, true);
+  await answered(200, true, "y");
+  await expect(answered(200, false)).rejects.toMatchObject({ code: "PROVIDER_ERROR" });
+  await expect(answered(418, true)).rejects.toMatchObject({ code: "RATE_LIMITED" });
+  const udp = tcp.probe({ scheme, values: { transport: "udp" }, timeoutMs: 1_000, signal, fetch: async () => new Response() });
+  await expect(udp).rejects.toMatchObject({ code: "NOT_TESTABLE" });
 }
 
 /** The same object, noting the path of each key that is read by name. Listing all keys (a spread) notes nothing. */
@@ -356,14 +450,16 @@ function schemaKeys(node: Record<string, unknown>, path: string, depth = Number.
   for (const [key, child] of Object.entries((resolved.properties ?? {}) as Record<string, Record<string, unknown>>)) {
     const here = path === "" ? key : `${path}.${key}`;
     keys.add(here);
-    for (const deeper of schemaKeys(child, here, depth - 1)) keys.add(deeper);
+    // A field is a field, whatever the scheme.
+    const isFieldAgain = key === "fields" && path !== "schemes[OAUTH2]";
+    for (const deeper of schemaKeys(child, here, isFieldAgain ? 0 : depth - 1)) keys.add(deeper);
   }
   const items = resolved.items as Record<string, unknown> | undefined;
   const alternatives = items?.oneOf as { $ref: string }[] | undefined;
   for (const one of alternatives ?? []) {
     const { type } = resolve(one.$ref).properties as { type: { const: SchemeDefinition["type"] } };
-    for (const deeper of schemaKeys(one, itemPath(path, { type: type.const }), type.const === "OAUTH2" ? depth : 1))
-      keys.add(deeper);
+    const isWhole = type.const === "OAUTH2" || type.const === "NATIVE";
+    for (const deeper of schemaKeys(one, itemPath(path, { type: type.const }), isWhole ? depth : 1)) keys.add(deeper);
   }
   if (items && !alternatives) for (const deeper of schemaKeys(items, `${path}[]`, depth)) keys.add(deeper);
   return keys;

@@ -88,7 +88,7 @@ describe("a signature of OAuth 1.0", () => {
   };
 
   it("stands in the header as in the example that Twitter published, form body and version included", () => {
-    expect(authorize(update, "HMAC-SHA1", twitter, [], fresh)).toBe(
+    expect(authorize(update, "HMAC-SHA1", twitter, { fresh })).toBe(
       'OAuth oauth_consumer_key="xvz1evFS4wEEPTGEFPHBog", oauth_token="370773112-GmHxMAgYyLbNEtIKZeRNFsMKPR9EyMZeS9weJAEb", ' +
         'oauth_signature_method="HMAC-SHA1", oauth_timestamp="1318622958", oauth_nonce="kYjzVBB8Y0ZFabxSWbWovY3uYSQ2pTgmZeNu2VS4cg", ' +
         'oauth_version="1.0", oauth_signature="hCtSmYh%2BiHYCEqBWrE7C7hYmtUk%3D"',
@@ -98,7 +98,7 @@ describe("a signature of OAuth 1.0", () => {
   it("is the two secrets themselves with PLAINTEXT, encoded twice in the header (section 3.4.4)", () => {
     const secrets = { ...twitter, clientSecret: new Secret("a&b"), tokenSecret: new Secret("c d") };
     expect(signatureOf(update, "PLAINTEXT", secrets, [])).toBe("a%26b&c%20d");
-    expect(authorize(update, "PLAINTEXT", secrets, [], fresh)).toContain('oauth_signature="a%2526b%26c%2520d"');
+    expect(authorize(update, "PLAINTEXT", secrets, { fresh })).toContain('oauth_signature="a%2526b%26c%2520d"');
   });
 
   it("is another one for each call, and with HMAC-SHA256 has 32 bytes", () => {

@@ -186,7 +186,7 @@ describe("failures of the token endpoint", () => {
   it("keeps tokens, codes and secrets out of every printed form of its errors", async () => {
     const canary = "canary-8d1f";
     for (const body of [
-      { access_token: canary, refresh_token: canary },
+      { access_token: canary, refresh_token: canary, token_type: canary },
       `"${canary}`,
       { error: "invalid_grant", hint: canary },
     ]) {

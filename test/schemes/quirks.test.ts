@@ -1,10 +1,32 @@
 import { createHmac } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import type { OAuth2SchemeDefinition } from "../../src/catalogue/types.ts";
-import { checkCallback, complete, OAuthFailure, QUIRKS } from "../../src/schemes/oauth2/index.ts";
-import { callback, client, FLOW, type Reply, rejection, simulateProvider } from "./support.ts";
+import type { OAuth2SchemeDefinition, QuirkUse } from "../../src/catalogue/types.ts";
+import { Secret } from "../../src/lib/secret.ts";
+import {
+  begin,
+  checkCallback,
+  clientCredentials,
+  complete,
+  type Fetch,
+  type OAuth2Client,
+  OAuthFailure,
+  QUIRKS,
+  refresh,
+  type TokenSet,
+} from "../../src/schemes/oauth2/index.ts";
+import { callback, client, FLOW, type Reply, rejection, type Seen, simulateProvider } from "./support.ts";
 
 const GOOD = { access_token: "at-1", token_type: "Bearer", refresh_token: "rt-1", expires_in: 3600, scope: "a b" };
+
+const onRawAnswer = async () => {};
+
+function askWithCode(client: OAuth2Client, fetch: Fetch): Promise<TokenSet> {
+  return complete({ ...FLOW, client, fetch, parameters: callback(), onRawAnswer });
+}
+
+function basicOf(header: string | undefined): string {
+  return Buffer.from(header?.slice("Basic ".length) ?? "", "base64").toString();
+}
 
 async function redeem(scheme: Partial<OAuth2SchemeDefinition>, reply: Reply) {
   await using provider = await simulateProvider(() => reply);
@@ -20,18 +42,9 @@ async function redeem(scheme: Partial<OAuth2SchemeDefinition>, reply: Reply) {
 
 /** For each quirk an answer that fails without it and works with it. */
 const ANSWER_QUIRKS: Record<string, { value?: string; reply: Reply; without: "fails" | "differs" }> = {
-  "token-type-missing": { reply: { body: { ...GOOD, token_type: undefined } }, without: "fails" },
   "token-type-other": { reply: { body: { ...GOOD, token_type: "bot" } }, without: "fails" },
-  "scope-as-list": { reply: { body: { ...GOOD, scope: ["a", "b"] } }, without: "fails" },
   "scope-commas": { reply: { body: { ...GOOD, scope: "a,b" } }, without: "differs" },
   "token-answer-nested": { value: "authed_user", reply: { body: { ok: true, authed_user: GOOD } }, without: "fails" },
-  "token-answer-form-encoded": {
-    reply: {
-      headers: { "content-type": "application/x-www-form-urlencoded" },
-      body: new URLSearchParams({ ...GOOD, expires_in: "3600" }).toString(),
-    },
-    without: "fails",
-  },
   "access-token-named": {
     value: "token",
     reply: { body: { ...GOOD, access_token: undefined, token: "at-1" } },
@@ -42,13 +55,53 @@ const ANSWER_QUIRKS: Record<string, { value?: string; reply: Reply; without: "fa
     reply: { body: { ...GOOD, expires_in: undefined, expires: Math.floor(Date.now() / 1000) + 3602 } },
     without: "differs",
   },
+  "expires-in-milliseconds": { reply: { body: { ...GOOD, expires_in: 3_600_000 } }, without: "differs" },
 };
 
-const OTHER_QUIRKS = ["error-with-200", "basic-without-encoding", "callback-hmac"];
+interface Asking {
+  value?: string;
+  scheme?: Partial<OAuth2SchemeDefinition>;
+  /** What this provider insists on. */
+  wants(request: Seen): boolean;
+  ask?(client: OAuth2Client, fetch: Fetch): Promise<TokenSet>;
+}
+
+/** For each quirk of a request a provider that refuses every other request. */
+const REQUEST_QUIRKS: Record<string, Asking> = {
+  "basic-without-encoding": { wants: ({ headers }) => basicOf(headers.authorization) === "id:ö:s3cret" },
+  "basic-secret-only": { wants: ({ headers }) => basicOf(headers.authorization) === "s3cret:" },
+  "client-id-in-body": { wants: ({ parameters }) => parameters.client_id === "id:ö" },
+  "token-request-get": {
+    wants: ({ method, url, body }) => method === "GET" && url.searchParams.get("code") === "code-1" && !body,
+  },
+  "redirect-uri-on-refresh": {
+    wants: ({ parameters }) => parameters.redirect_uri === "https://moorline.example/oauth/callback/provider",
+    ask: (client, fetch) => refresh({ client, fetch, refreshToken: new Secret("rt-1"), scopes: ["a", "b"], onRawAnswer }),
+  },
+  "grant-type": {
+    value: "account_credentials",
+    wants: ({ parameters }) => parameters.grant_type === "account_credentials",
+    ask: (client, fetch) => clientCredentials({ client, fetch, scopes: ["a", "b"] }),
+  },
+};
+
+/** These have a test of their own below. */
+const OTHER_QUIRKS = [
+  "error-with-200",
+  "status-in-body",
+  "expires-in-zero",
+  "scope-in-callback",
+  "code-param",
+  "response-type",
+  "nonce-always",
+  "pkce-plain",
+  "callback-hmac",
+];
 
 describe("quirks", () => {
   it("has a test for every quirk in the registry", () => {
-    expect([...Object.keys(ANSWER_QUIRKS), ...OTHER_QUIRKS].toSorted()).toEqual(Object.keys(QUIRKS).toSorted());
+    const tested = [...Object.keys(ANSWER_QUIRKS), ...Object.keys(REQUEST_QUIRKS), ...OTHER_QUIRKS];
+    expect(tested.toSorted()).toEqual(Object.keys(QUIRKS).toSorted());
   });
 
   for (const [name, { value, reply, without }] of Object.entries(ANSWER_QUIRKS)) {
@@ -62,12 +115,25 @@ describe("quirks", () => {
       expect(tokens.expiresInSeconds).toBeLessThan(3610);
       const plain = redeem({}, reply);
       if (without === "fails") expect(((await rejection(plain)) as OAuthFailure).details.code).toBe("MALFORMED_RESPONSE");
-      else expect((await plain).tokens).not.toMatchObject({ grantedScopes: ["a", "b"], expiresInSeconds: expect.any(Number) });
+      else expect((await plain).tokens).not.toMatchObject({ grantedScopes: ["a", "b"], expiresInSeconds: 3600 });
     });
 
+    if (name === "expires-in-milliseconds") continue;
     it(`leaves a standard answer alone with “${name}” on`, async () => {
       const { tokens } = await redeem({ quirks: [{ name, value }] }, { body: GOOD });
       expect([tokens.accessToken.reveal(), tokens.grantedScopes, tokens.expiresInSeconds]).toEqual(["at-1", ["a", "b"], 3600]);
+    });
+  }
+
+  for (const [name, { value, scheme, wants, ask = askWithCode }] of Object.entries(REQUEST_QUIRKS)) {
+    it(`asks for tokens with “${name}” as the provider insists when the data switches it on, and only then`, async () => {
+      await using provider = await simulateProvider((request) =>
+        wants(request) ? { body: GOOD } : { status: 400, body: { error: "invalid_request" } },
+      );
+      const of = (quirks: QuirkUse[]) => client({ ...scheme, quirks }, { clientId: "id:ö" });
+      const tokens = await ask(of([{ name, value }]), provider.fetch);
+      expect(tokens.accessToken.reveal()).toBe("at-1");
+      expect(await rejection(ask(of([]), provider.fetch))).toBeInstanceOf(OAuthFailure);
     });
   }
 
@@ -80,21 +146,96 @@ describe("quirks", () => {
     expect(((await rejection(redeem(scheme, { body }))) as OAuthFailure).details.code).toBe(code);
   });
 
-  it("sends Basic credentials unencoded only where the data says so", async () => {
-    const more = { clientId: "id:ö", tokenAuthMethod: "CLIENT_SECRET_BASIC" as const };
-    await using provider = await simulateProvider(() => ({ body: GOOD }));
-    const run = (quirks: { name: string }[]) =>
-      complete({
+  it.each([
+    [{ error: "invalid_grant" }, "INVALID_GRANT"],
+    [{ ok: false }, "PROVIDER_ERROR"],
+  ])("takes an error without a token for one whatever its status, without any quirk: %j", async (body, code) => {
+    expect(((await rejection(redeem({}, { body }))) as OAuthFailure).details.code).toBe(code);
+  });
+
+  it("reads the status that stands in the body", async () => {
+    const scheme = {
+      quirks: [
+        { name: "status-in-body", value: "meta.status" },
+        { name: "token-answer-nested", value: "data" },
+      ],
+      errorCodes: { "401": "INVALID_GRANT" as const },
+    };
+    const said = (status: number) => ({ body: { meta: { status }, message: "who?", data: status < 300 ? GOOD : {} } });
+    for (const well of [0, 200]) expect((await redeem(scheme, said(well))).tokens.accessToken.reveal()).toBe("at-1");
+    const refused = (await rejection(redeem(scheme, said(401)))) as OAuthFailure;
+    expect(refused.details).toMatchObject({ code: "INVALID_GRANT", providerCode: "401", providerMessage: "who?" });
+  });
+
+  it("takes a lifetime of 0 for none at all only where the data says so", async () => {
+    const reply = { body: { ...GOOD, expires_in: 0 } };
+    expect((await redeem({ quirks: [{ name: "expires-in-zero" }] }, reply)).tokens.expiresInSeconds).toBeNull();
+    expect((await redeem({}, reply)).tokens.expiresInSeconds).toBe(0);
+  });
+
+  it("believes the scopes at the redirect URI only where the data says so", async () => {
+    const granted = async (quirks: QuirkUse[]) => {
+      await using provider = await simulateProvider(() => ({ body: { ...GOOD, scope: undefined } }));
+      const parameters = callback({ scope: "a,c" });
+      return (await complete({ ...FLOW, client: client({ quirks }), fetch: provider.fetch, parameters, onRawAnswer }))
+        .grantedScopes;
+    };
+    expect(await granted([{ name: "scope-in-callback" }])).toEqual(["a", "c"]);
+    expect(await granted([])).toEqual(["a", "b"]);
+  });
+
+  it("takes the code from where the provider puts it", async () => {
+    const quirks = [{ name: "code-param", value: "auth_code" }];
+    const parameters = new URLSearchParams({ auth_code: "code-1", state: FLOW.state });
+    await using provider = await simulateProvider(({ parameters: sent }) =>
+      sent.code === "code-1" ? { body: GOOD } : undefined,
+    );
+    const ask = (of: OAuth2Client) => complete({ ...FLOW, client: of, fetch: provider.fetch, parameters, onRawAnswer });
+    expect((await ask(client({ quirks }))).accessToken.reveal()).toBe("at-1");
+    expect(((await rejection(ask(client()))) as OAuthFailure).details.code).toBe("MALFORMED_RESPONSE");
+    const twice = new URLSearchParams([...parameters, ["auth_code", "code-2"]]);
+    expect(() => checkCallback(client({ quirks }), twice)).toThrow(/more than once/);
+  });
+
+  it("asks for another response_type, or for none", async () => {
+    const asked = async (value?: string) => {
+      const quirks = value === undefined ? [] : [{ name: "response-type", value }];
+      const { url } = await begin({
         ...FLOW,
-        client: client({ quirks }, { clientId: more.clientId }),
-        fetch: provider.fetch,
-        parameters: callback(),
-        onRawAnswer: async () => {},
+        client: client({ quirks }),
+        fetch: () => Promise.reject(new Error("nothing is asked")),
       });
-    await run([]);
-    await run([{ name: "basic-without-encoding" }]);
-    const sent = provider.seen.map((request) => Buffer.from(request.headers.authorization?.slice(6) ?? "", "base64").toString());
-    expect(sent).toEqual(["id%3A%C3%B6:s3cret", "id:ö:s3cret"]);
+      return new URL(url).searchParams.get("response_type");
+    };
+    expect([await asked(), await asked("code id_token"), await asked("none")]).toEqual(["code", "code id_token", null]);
+  });
+
+  it("sends a nonce without “openid” only where the data says so", async () => {
+    const nonce = async (quirks: QuirkUse[]) => {
+      const { url } = await begin({
+        ...FLOW,
+        client: client({ quirks }),
+        fetch: () => Promise.reject(new Error("nothing is asked")),
+      });
+      return new URL(url).searchParams.get("nonce");
+    };
+    expect([await nonce([{ name: "nonce-always" }]), await nonce([])]).toEqual([FLOW.nonce, null]);
+  });
+
+  it("proves itself by “plain” where the provider knows no other method", async () => {
+    let challenge: string | null = null;
+    await using provider = await simulateProvider(({ parameters }) =>
+      parameters.code_verifier === challenge ? { body: GOOD } : { status: 400, body: { error: "invalid_grant" } },
+    );
+    const connect = async (quirks: QuirkUse[]) => {
+      const mine = client({ quirks });
+      const { url } = await begin({ ...FLOW, client: mine, fetch: provider.fetch });
+      challenge = new URL(url).searchParams.get("code_challenge");
+      expect(new URL(url).searchParams.get("code_challenge_method")).toBe(quirks.length > 0 ? "plain" : "S256");
+      return complete({ ...FLOW, client: mine, fetch: provider.fetch, parameters: callback(), onRawAnswer });
+    };
+    expect((await connect([{ name: "pkce-plain" }])).accessToken.reveal()).toBe("at-1");
+    expect(((await rejection(connect([]))) as OAuthFailure).details.code).toBe("INVALID_GRANT");
   });
 
   it("refuses a callback whose signature is missing or wrong, and takes the right one", () => {
@@ -114,6 +255,16 @@ describe("quirks", () => {
   it.each([
     ["a wrong content type", { headers: { "content-type": "text/plain" }, body: GOOD }],
     ["status 201", { status: 201, body: GOOD }],
+    ["no token_type", { body: { ...GOOD, token_type: undefined } }],
+    ["scope as a list", { body: { ...GOOD, scope: ["a", "b"] } }],
+    [
+      "a form",
+      {
+        headers: { "content-type": "application/x-www-form-urlencoded" },
+        body: new URLSearchParams({ ...GOOD, expires_in: "3600" }).toString(),
+      },
+    ],
+    ["an error that is none", { body: { ...GOOD, error: { code: "ok", message: "" } } }],
     ["null members", { body: { ...GOOD, id_token: null, error: null } }],
     ["expires_in as text", { body: { ...GOOD, expires_in: "3600" } }],
     ["a byte order mark", { body: `\uFEFF${JSON.stringify(GOOD)}` }],
@@ -121,5 +272,6 @@ describe("quirks", () => {
   ])("reads %s without any quirk", async (_name, reply) => {
     const { tokens } = await redeem({}, reply);
     expect([tokens.accessToken.reveal(), tokens.expiresInSeconds, tokens.idTokenClaims]).toEqual(["at-1", 3600, null]);
+    expect(tokens.grantedScopes).toEqual(["a", "b"]);
   });
 });

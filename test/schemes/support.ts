@@ -121,3 +121,20 @@ export function oauth2SchemeOf(definition: Pick<ConnectorDefinition, "schemes"> 
   if (scheme?.type !== "OAUTH2") throw new Error("The connector's first scheme is not OAuth 2.");
   return scheme;
 }
+
+/** Connectors whose flow is tested with answers as their documentation has them; the others' with answers made from their data. */
+export const BY_HAND: readonly string[] = [
+  "atlassian",
+  "dropbox",
+  "github",
+  "google",
+  "hubspot",
+  "linear",
+  "microsoft",
+  "notion",
+  "salesforce",
+  "sandbox",
+  "shopify",
+  "slack",
+  "zoho",
+];

@@ -51,6 +51,7 @@ export async function startHttpFace(options: Partial<HttpOptions> = {}) {
     },
     managedApps: new Map(),
     refreshLimits: REFRESH_LIMITS,
+    probeTimeoutMs: 10_000,
     allowHttp: () => true,
   };
   const trace = { slowSourceEnded: 0 };

@@ -108,6 +108,17 @@ export const CASES: Record<string, Case> = {
     ...byId("SpareAuthConfig", { confirm: true }, "SpareAuthConfig"),
     ids: { "input.id": "SpareAuthConfig", "input.reassignTo": "AuthConfig" },
   },
+  "Mutation.diagnoseAuthConfig": {
+    ...byId("AuthConfig"),
+    ids: {
+      "input.id": "AuthConfig",
+      // As in createAuthConfig: NO_MANAGED_APP says that it was found.
+      "input.draft.connectorSlug": { kind: "Slug", variables: () => ({ input: { draft: { name: "Draft" } } }) },
+    },
+  },
+  "Mutation.validateConnector": {
+    variables: () => ({ input: { connector: { slug: "to-be-validated", name: "Made", scheme: { none: {} } } } }),
+  },
   "Mutation.upsertUser": { variables: () => ({ input: { externalId: "zz-made" } }) },
   "Mutation.deleteUser": byId("SpareUser", { confirm: true }, "SpareUser"),
   "Mutation.createUserSession": {

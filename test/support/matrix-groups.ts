@@ -33,6 +33,7 @@ export const GROUPS: { row: string; fields: string[]; keys: string[]; session: s
     fields: [
       ...["createConnector", "updateConnector", "createAuthConfig", "updateAuthConfig", "setAuthConfigEnabled", "upsertUser"],
       ...["createUserSession", "revokeUserSessions", "importCredential", "refreshCredential", "callApi", "confirmConnection"],
+      ...["diagnoseAuthConfig", "validateConnector"],
     ].map((name) => `Mutation.${name}`),
     keys: WRITERS,
     session: "no",

@@ -16,7 +16,11 @@ type Variables = Record<string, unknown>;
 /** Texts that name something, beside the arguments of type ID. */
 const NAMING = new Set(["slug", "slugs", "connectorSlug", "connectorSlugs", "externalId"]);
 /** Where such a text is what is being made. */
-const MAKES = new Set(["Mutation.createConnector input.slug", "Mutation.upsertUser input.externalId"]);
+const MAKES = new Set([
+  "Mutation.createConnector input.slug",
+  "Mutation.validateConnector input.connector.slug",
+  "Mutation.upsertUser input.externalId",
+]);
 
 /** `Query.viewer`, … of every root type. */
 export function rootFields(schema: GraphQLSchema): string[] {
