@@ -121,6 +121,21 @@ const accept =
     return json(response, 201, { ...asked, client_id: "made-1", client_secret: "secret-of-made-1-0123456789", ...more(asked) });
   };
 
+test("a connector says whether its provider registers clients", async () => {
+  const { slug } = await connector(app.sandbox!.issuer);
+  const shown = await list(
+    app,
+    key,
+    "connectors",
+    `filter: { slugs: ["${slug}", "github"] }`,
+    "slug schemes { type selfRegistration }",
+  );
+  const told = Object.fromEntries(
+    shown.nodes.map((node) => [node.slug, (node.schemes as { selfRegistration: boolean }[])[0]!.selfRegistration]),
+  );
+  expect(told).toEqual({ [slug]: true, github: false });
+});
+
 describe("what is registered", () => {
   test("is what the config needs, under the product's name, and the answer's end of the secret is kept", async () => {
     const expires = Math.floor(Date.now() / 1000) + 86_400;

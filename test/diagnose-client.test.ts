@@ -63,6 +63,7 @@ describe("a client at the sandbox", () => {
     expect(told.authConfig?.id).toBe(config.id);
     expect(told.diagnosis.ok).toBe(true);
     expect(outcomes(told)).toEqual({
+      CONFIG_ACTIVE: "PASSED",
       VALUES_COMPLETE: "PASSED",
       AUTHORIZATION_ENDPOINT_REACHABLE: "PASSED",
       TOKEN_ENDPOINT_REACHABLE: "PASSED",
@@ -169,6 +170,24 @@ describe("a client at the sandbox", () => {
     const tokenError = { status: 400, error: "unauthorized_client" };
     const bad = await createOwnClientConfig(app, key, { tokenError }, { flows: ["CLIENT_CREDENTIALS"], scopes: ["notes:read"] });
     expect(checkOf(await diagnose(app, key, { id: bad.id }), "CLIENT_TOKEN_OBTAINED").outcome).toBe("FAILED");
+  });
+
+  test("gets a device code where the config uses that flow", async () => {
+    const good = await createOwnClientConfig(app, key, {}, { flows: ["AUTHORIZATION_CODE", "DEVICE"] });
+    expect(checkOf(await diagnose(app, key, { id: good.id }), "DEVICE_CODE_OBTAINED").outcome).toBe("PASSED");
+    await app.sandbox!.control.updateClient(good.clientId, { disabled: true });
+    expect(checkOf(await diagnose(app, key, { id: good.id }), "DEVICE_CODE_OBTAINED").outcome).toBe("FAILED");
+  });
+
+  test("of a config that is switched off is looked at all the same, and that it is off is told", async () => {
+    const config = await createOwnClientConfig(app, key);
+    await mutate(app, key, "setAuthConfigEnabled", { id: config.id, enabled: false });
+    const told = await diagnose(app, key, { id: config.id });
+    expect(checkOf(told, "CONFIG_ACTIVE")).toMatchObject({
+      outcome: "WARNING",
+      message: expect.stringContaining("switched off"),
+    });
+    expect(checkOf(told, "CLIENT_AUTHENTICATED").outcome).toBe("PASSED");
   });
 
   test("is told when its secret runs out", async () => {

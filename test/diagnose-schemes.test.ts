@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ConnectorDefinition } from "../src/catalogue/types.ts";
+import { type Sandbox, startSandbox } from "../src/sandbox/server.ts";
 import { startTestApp, type TestApp } from "./support/app.ts";
 import { checkOf, diagnose, outcomes } from "./support/diagnosis.ts";
 import { faults, list, mutate } from "./support/entities.ts";
@@ -13,6 +14,7 @@ let app: TestApp;
 let key: string;
 let api: StaticApi;
 let old: OAuth1Provider;
+let elsewhere: Sandbox;
 
 /** A key, and a host that the project or each user chooses. */
 function hosted(url: string): ConnectorDefinition {
@@ -39,10 +41,37 @@ function hosted(url: string): ConnectorDefinition {
   };
 }
 
+/** It takes pushed authorization requests only (RFC 9126). */
+function pushing(issuer: string): ConnectorDefinition {
+  return {
+    slug: "pushing",
+    name: "Pushing",
+    description: "A provider that wants pushed authorization requests.",
+    kind: "OAUTH2_PROVIDER",
+    categories: ["developer-tools"],
+    docsUrl: null,
+    setupGuide: [],
+    schemes: [
+      {
+        type: "OAUTH2",
+        key: "oauth2",
+        name: "OAuth 2",
+        tokenAuthMethod: "CLIENT_SECRET_BASIC",
+        authorizationUrl: `${issuer}/auth`,
+        tokenUrl: `${issuer}/token`,
+        pushedAuthorizationUrl: `${issuer}/request`,
+        pushedAuthorizationRequired: true,
+        scopes: [{ name: "openid", default: true }],
+      },
+    ],
+  };
+}
+
 beforeAll(async () => {
   [api, old] = await Promise.all([startStaticApi(), startOAuth1Provider()]);
   api.accept = keyAt(({ headers }) => headers["x-api-key"]);
-  const connectors = [old.connector("old"), hosted(api.url)];
+  elsewhere = await startSandbox({ port: 0 });
+  const connectors = [old.connector("old"), hosted(api.url), pushing(elsewhere.issuer)];
   app = await startTestApp({ MOORLINE_EGRESS_ALLOW: "127.0.0.1" }, { app: { connectors } });
   key = app.adminKey;
 });
@@ -50,6 +79,7 @@ afterAll(async () => {
   await app?.close();
   await api?.close();
   await old?.[Symbol.asyncDispose]();
+  await elsewhere?.close();
 });
 
 /** A connector of the project's own that wants a key. */
@@ -69,6 +99,7 @@ describe("a config of typed values", () => {
     const told = await diagnose(app, key, { id: good.id });
     expect(told.diagnosis.ok).toBe(true);
     expect(outcomes(told)).toEqual({
+      CONFIG_ACTIVE: "PASSED",
       VALUES_COMPLETE: "PASSED",
       API_REACHABLE: "PASSED",
       TLS_VALID: "WARNING",
@@ -123,6 +154,40 @@ describe("a config of OAuth 1.0a", () => {
     expect(old.seen).toContain("/initiate 200");
     const bad = await createConfig(app, key, { connectorSlug: "old", schemeKey: "oauth1", ...old.client, clientSecret: "wrong" });
     expect(checkOf(await diagnose(app, key, { id: bad.id }), "CLIENT_AUTHENTICATED").outcome).toBe("FAILED");
+  });
+});
+
+describe("a config whose authorization requests are pushed", () => {
+  test("is judged by what the pushed request is answered", async () => {
+    const redirectUris = [`${app.url}/oauth/callback/pushing`];
+    const { clientId, clientSecret } = await elsewhere.control.createClient({ redirectUris });
+    const config = await createConfig(app, key, { connectorSlug: "pushing", clientId, clientSecret });
+    expect(outcomes(await diagnose(app, key, { id: config.id }))).toMatchObject({
+      CLIENT_AUTHENTICATED: "PASSED",
+      REDIRECT_URI_REGISTERED: "PASSED",
+      AUTHORIZATION_REQUEST_ACCEPTED: "PASSED",
+    });
+    await elsewhere.control.updateClient(clientId, { redirectUris: [`${redirectUris[0]}/`] });
+    const told = checkOf(await diagnose(app, key, { id: config.id }), "REDIRECT_URI_REGISTERED");
+    expect(told).toMatchObject({ outcome: "FAILED", message: expect.stringContaining("the slash at the end (there, not here)") });
+    await elsewhere.control.updateClient(clientId, { disabled: true });
+    expect(outcomes(await diagnose(app, key, { id: config.id }))).toMatchObject({
+      CLIENT_AUTHENTICATED: "FAILED",
+      REDIRECT_URI_REGISTERED: "SKIPPED",
+      AUTHORIZATION_REQUEST_ACCEPTED: "FAILED",
+    });
+  });
+});
+
+describe("a config of a protocol of its own", () => {
+  test("is tested by its protocol where the project has preset everything, and else skipped", async () => {
+    const perUser = await createConfig(app, key, { connectorSlug: "postgresql" });
+    expect(checkOf(await diagnose(app, key, { id: perUser.id }), "CREDENTIAL_VERIFIED").outcome).toBe("SKIPPED");
+    const presetCredentialFields = { host: "127.0.0.1", port: 9, database: "d", username: "u", password: "p-0123456789" };
+    const preset = await createConfig(app, key, { connectorSlug: "postgresql", presetCredentialFields });
+    const told = await diagnose(app, key, { id: preset.id });
+    expect(checkOf(told, "CREDENTIAL_VERIFIED").outcome).toBe("FAILED");
+    expect(JSON.stringify(told)).not.toContain("p-0123456789");
   });
 });
 

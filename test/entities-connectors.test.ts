@@ -246,6 +246,22 @@ describe("a connector of one's own", () => {
     expect(after.credential).toMatchObject({ status: "INVALID", authConfig: { status: "ERROR", hasClientSecret: false } });
   });
 
+  test("shows whom another way to use the secrets would touch, first; what touches nobody is done at once", async () => {
+    const { connector } = await create({ scheme: { oauth2: { ...endpoints(), scope: "openid" } } });
+    const config = await configure(connector);
+    const { credential } = await connect(app, key, { authConfigId: config.id });
+    const update = (oauth2: object, confirm?: boolean) =>
+      mutate(app, developer, "updateConnector", { id: connector.id, scheme: { oauth2: { ...endpoints(), ...oauth2 } }, confirm });
+    expect((await update({ scope: "openid profile" })).__typename).toBe("UpdateConnectorPayload");
+    const changed = { scope: "openid profile", tokenAuthMethod: "CLIENT_SECRET_POST" };
+    const asked = await update(changed);
+    expect(asked).toMatchObject({ __typename: "InUseError", impact: { activeCredentialCount: 1, userCount: 1 } });
+    expect(asked.message).toContain("confirm: true");
+    expect((await update(changed, true)).__typename).toBe("UpdateConnectorPayload");
+    const read = `query Still { credential(id: "${credential!.id}") { status } }`;
+    expect(await run(app, key, read)).toEqual({ credential: { status: "ACTIVE" } });
+  });
+
   test("takes its configs and credentials with it, and whoever takes the slug next gets none of them", async () => {
     const { connector } = await create({ scheme: { oauth2: { issuer, scope: "openid" } } });
     const config = await configure(connector);

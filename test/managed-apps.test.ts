@@ -88,6 +88,10 @@ describe("a default app of the operator's", () => {
     expect(checkOf(told, "CLIENT_AUTHENTICATED").outcome).toBe("PASSED");
     expect(told.diagnosis.ok).toBe(true);
     expect(JSON.stringify(told)).not.toContain(CLIENT_SECRET);
+    // No project can have the provider lock the operator's client by wrong secrets.
+    const refused = elsewhere.control.log().filter(({ outcome }) => outcome === "invalid_client");
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.map(({ clientId }) => clientId)).not.toContain(CLIENT_ID);
   });
 
   test("shows on the connector, and one without says what to do", async () => {

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { browse, CookieJar, type Page, submit } from "../src/sandbox/play-user.ts";
 import type { TestApp } from "./support/app.ts";
 import { send } from "./support/graphql.ts";
 import { nativeTarget, rawServer, startNativeApp, tryNative } from "./support/native.ts";
@@ -104,6 +105,28 @@ describe("a native credential", () => {
     expect(wrong(await asked("updateCredential", { id: credential.id, fields: { host: "127.0.0.1" } }))).toBe(
       "fields.host UNKNOWN_FIELD",
     );
+  });
+});
+
+describe("the hosted form", () => {
+  test("asks for a database's values, and takes none that do not work", async () => {
+    const input = { target: await nativeTarget(app, "postgresql"), projectOwned: true };
+    const { connectionRequest } = await asked("initiateConnection", input);
+    const cookieJar = new CookieJar();
+    const page = await browse(connectionRequest!.connectUrl!, { cookieJar });
+    expect(page.body).toMatch(/<select id="field-sslMode"/);
+    expect(page.body).toMatch(/<input type="password" id="field-password"/);
+    expect(page.body).toMatch(/<textarea id="field-caCertificate"/);
+    const values = Object.fromEntries(Object.entries(fieldsOf("wrong")).map(([name, value]) => [`field.${name}`, `${value}`]));
+    const send = (form: Page, more: object) =>
+      submit(form, form.forms[0]!, { ...values, ...more }, { cookieJar, button: ["decision", "connect"] });
+    const refused = await send(page, {});
+    expect(refused.status).toBe(422);
+    expect(refused.body).toContain("does not accept these credentials");
+    const unknown = await send(refused, { "field.host": "x.invalid", "field.password": RIGHT });
+    expect(unknown.body).toContain("host name was not found");
+    expect(unknown.body).not.toContain(RIGHT);
+    expect((await send(unknown, { "field.password": RIGHT })).body).toContain("connected");
   });
 });
 

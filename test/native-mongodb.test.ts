@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TestApp } from "./support/app.ts";
 import { LOCALHOST } from "./support/certificate.ts";
 import { type FakeMongo, startFakeMongo } from "./support/fake-mongo.ts";
-import { openSockets, rawServer, startNativeApp, testUnreachable, tryNative } from "./support/native.ts";
+import { closedPort, openSockets, rawServer, startNativeApp, testUnreachable, tryNative } from "./support/native.ts";
 
 let app: TestApp;
 let server: FakeMongo;
@@ -71,6 +71,17 @@ describe("a server that speaks MongoDB's protocol", () => {
     expect(await tryNative(narrow, "mongodb", fields)).toMatchObject({ code: "BLOCKED_ADDRESS", message: /127\.0\.0\.2/ });
     expect(visits).toBe(0);
     await Promise.all([narrow.close(), set.close(), inside.close()]);
+  });
+
+  test("a replica set works while one of its members is away", async () => {
+    const away = await closedPort();
+    const set = await startFakeMongo((port) => ({
+      setName: "rs0",
+      hosts: [`127.0.0.1:${port}`, `127.0.0.1:${away}`],
+      me: `127.0.0.1:${port}`,
+    }));
+    expect(await tried({ ...LOGIN, host: "127.0.0.1", port: set.port, replicaSet: "rs0" })).toMatchObject({ code: "OK" });
+    await set.close();
   });
 
   test.each(["tlsCAFile=/etc/passwd", "tlsAllowInvalidCertificates=true", "authMechanism=MONGODB-AWS", "proxyHost=10.0.0.1"])(

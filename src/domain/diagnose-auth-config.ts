@@ -1,9 +1,10 @@
 import type { AuthConfig } from "../db/generated/client.ts";
 import { InvalidInputError, NotFoundError } from "../lib/errors.ts";
 import { decodeId } from "../lib/ids.ts";
+import { type Check, passed, warning } from "../schemes/check.ts";
 import { recordAudit } from "./audit.ts";
 import { type CreateAuthConfigInput, planAuthConfig } from "./auth-config-plan.ts";
-import { visibleAuthConfigs } from "./auth-config-view.ts";
+import { authConfigStatus, authConfigStatusReason, visibleAuthConfigs } from "./auth-config-view.ts";
 import { assertMay } from "./caller.ts";
 import { subjectOfPlan, subjectOfRow } from "./diagnose-subject.ts";
 import { countDiagnosis, type Diagnosis, diagnose } from "./diagnosis.ts";
@@ -26,7 +27,8 @@ export async function diagnoseAuthConfig(
     ? await subjectOfRow(ctx, authConfig)
     : subjectOfPlan(ctx, await under("draft", () => planAuthConfig(ctx, input.draft!)));
   countDiagnosis(ctx);
-  const diagnosis = await diagnose(ctx.services, subject);
+  const { checks, ok } = await diagnose(ctx.services, subject);
+  const diagnosis = { ok, checks: authConfig ? [stateCheck(ctx, authConfig), ...checks] : checks };
   await ctx.services.database.transact((tx) =>
     recordAudit(tx, ctx, {
       action: "auth_config.diagnosed",
@@ -52,6 +54,16 @@ export async function under<T>(member: string, work: () => T | Promise<T>): Prom
 export function toldOf({ ok, checks }: Diagnosis): { ok: boolean; failed: string[]; warnings: string[] } {
   const names = (outcome: string) => [...new Set(checks.filter((check) => check.outcome === outcome).map(({ name }) => name))];
   return { ok, failed: names("FAILED"), warnings: names("WARNING") };
+}
+
+/** What Moorline itself knows of the config: it may be switched off, or the provider may have refused its client before. */
+function stateCheck({ caller }: Context, row: AuthConfig): Check {
+  const name = "CONFIG_ACTIVE";
+  const status = authConfigStatus(row, caller.now);
+  if (status === "ACTIVE") return passed(name, "The auth config is ACTIVE.");
+  const remedy =
+    status === "ERROR" ? "What the checks below say goes for now: enter the client's secret again if they fail." : null;
+  return warning(name, `The auth config is ${status}. ${authConfigStatusReason(row, caller.now) ?? ""}`.trim(), remedy);
 }
 
 async function find(ctx: Context, publicId: string): Promise<AuthConfig> {

@@ -55,13 +55,14 @@ async function oauth2Checks(
     redirectUri: subject.redirectUri ?? "https://moorline.invalid/oauth/callback",
   };
   const interactive = flows.includes("AUTHORIZATION_CODE") || flows.includes("DEVICE");
-  const proof = client && interactive ? oauth2.proveClient(party, options) : null;
-  const [discovery, resource, proven, redirect, ofClient] = await Promise.all([
+  const proof = client && interactive ? oauth2.proveClient(party, { ...options, mayMistake: subject.ownApp }) : null;
+  const [discovery, resource, proven, redirect, ofClient, ofDevice] = await Promise.all([
     oauth2.compareDiscovery(party, options),
     oauth2.resourceCheck(party, options),
     proof,
     client && flows.includes("AUTHORIZATION_CODE") ? redirectOf(subject, party, proof, options) : null,
     client && flows.includes("CLIENT_CREDENTIALS") ? oauth2.proveClientCredentials(party, scopes, options) : null,
+    client && flows.includes("DEVICE") ? oauth2.proveDeviceFlow({ ...options, client: party, scopes }) : null,
   ]);
   const documented = connector.projectId ? [] : (scheme.scopes ?? []);
   const refused = redirect?.scopesRefused ?? null;
@@ -70,6 +71,7 @@ async function oauth2Checks(
     resource,
     proven?.check ?? subject.noClient,
     ofClient,
+    ofDevice,
     redirect?.registered,
     redirect?.accepted,
     oauth2.scopesCheck({ scopes, documented, found: discovery.found, refused }),

@@ -19,6 +19,8 @@ export interface Subject {
   /** Null: there is none, or none yet; then `noClient` says why. */
   client: ClientCredentials | null;
   noClient: Check | null;
+  /** False: the client is the operator's, which every project shares. */
+  ownApp: boolean;
   clientSecretExpiresAt: Date | null;
   scopes: readonly string[];
   flows: readonly string[];
@@ -45,6 +47,7 @@ export async function subjectOfRow(ctx: Context, row: AuthConfig): Promise<Subje
     redirectUri: redirectUri(ctx, connector),
     client,
     noClient: hasClient(scheme) && !client ? gone : null,
+    ownApp: row.ownApp,
     clientSecretExpiresAt: row.clientSecretExpiresAt,
     scopes: row.scopes,
     flows: row.flows,
@@ -65,6 +68,7 @@ export function subjectOfPlan(ctx: Context, plan: AuthConfigPlan): Subject {
     noClient: registers
       ? skipped(CLIENT, "There is no client yet: createAuthConfig registers one at the provider (RFC 7591).")
       : null,
+    ownApp: data.ownApp,
     clientSecretExpiresAt: clientSecret ? data.clientSecretExpiresAt : null,
     scopes: data.scopes,
     flows: data.flows,

@@ -1,6 +1,5 @@
 import { createRateLimit } from "../lib/rate-limit.ts";
 import { type Check, passed, skipped, warning } from "../schemes/check.ts";
-import type { Fetch } from "../schemes/oauth2/types.ts";
 import { clockCheck, reach, tlsCheck } from "../schemes/reach.ts";
 import { keySetCheck, placesOf } from "./diagnose-places.ts";
 import { checksOfScheme } from "./diagnose-scheme.ts";
@@ -52,11 +51,11 @@ export async function diagnose(services: Services, subject: Subject): Promise<Di
 }
 
 /** Every request ends with the whole, whatever it was given. */
-function hurried(fetch: Fetch): Fetch {
+function hurried(fetch: Services["egress"]["fetch"]): Services["egress"]["fetch"] {
   const until = performance.now() + TOTAL_MS;
   return (url, init) => {
     const left = Math.max(1, until - performance.now());
-    return fetch(url, { ...init, timeoutMs: Math.min(init.timeoutMs ?? REQUEST_MS, REQUEST_MS, left) });
+    return fetch(url, { ...init, timeoutMs: Math.min(init?.timeoutMs ?? REQUEST_MS, REQUEST_MS, left) });
   };
 }
 

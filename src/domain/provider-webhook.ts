@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { atPath, textAt } from "../catalogue/paths.ts";
-import type { WebhookDefinition, WebhookValue } from "../catalogue/types.ts";
+import type { WebhookDefinition } from "../catalogue/types.ts";
 import type { AuthConfig } from "../db/generated/client.ts";
 import { CHANNEL } from "../events/announce.ts";
 import { RequestError } from "../lib/errors.ts";
@@ -9,6 +8,7 @@ import { count } from "../lib/metrics.ts";
 import { checkSignature, type Refusal, type SignedCall } from "../schemes/webhook-signature.ts";
 import { getConnector } from "./connector-view.ts";
 import { clientOf, configWebhookSecret } from "./oauth-client.ts";
+import { type ProviderWebhook, readProviderWebhook } from "./provider-webhook-message.ts";
 import type { Services } from "./services.ts";
 import { PROVIDER_WEBHOOK } from "./webhook-events.ts";
 
@@ -42,10 +42,9 @@ export async function receiveProviderWebhook(
     services.log.warn({ authConfigId: publicId, refusal }, "a provider's webhook was refused");
     throw refuse(refusal, REFUSALS[refusal]);
   }
-  const message = readMessage(call);
-  const challenge = challengeIn(definition, message.body);
+  const { challenge, ...message } = readProviderWebhook(definition, call);
   count("provider_webhooks", { outcome: challenge === null ? "received" : "challenge" });
-  if (challenge === null) await passOn(services, config, await told(services, config, definition, call, message));
+  if (challenge === null) await passOn(services, config, await told(services, config, message));
   return { challenge };
 }
 
@@ -74,35 +73,6 @@ function refuse(outcome: Refusal | "NO_SECRET", message: string): RequestError {
   return new RequestError("UNAUTHENTICATED", message, 401);
 }
 
-interface Message {
-  /** A JSON value, a text, or bytes in base64. */
-  body: unknown;
-  encoding: "json" | "text" | "base64";
-}
-
-function readMessage({ body }: SignedCall): Message {
-  const text = body.toString("utf8");
-  // The database keeps no NUL in a text, and bytes that are no UTF-8 would come out changed.
-  if (text.includes("\0") || !Buffer.from(text).equals(body)) return { body: body.toString("base64"), encoding: "base64" };
-  try {
-    const value: unknown = JSON.parse(text);
-    if (!/\\u0000|\\ud[89a-f]/i.test(text)) return { body: value, encoding: "json" };
-  } catch {
-    // A form, XML, or nothing at all.
-  }
-  return { body: text, encoding: "text" };
-}
-
-function challengeIn({ challenge }: WebhookDefinition, body: unknown): string | null {
-  if (!challenge || atPath(body, challenge.path) !== challenge.equals) return null;
-  return textAt(body, [challenge.answer]);
-}
-
-function valueIn(value: WebhookValue | undefined, call: SignedCall, body: unknown): string | null {
-  if (!value) return null;
-  return "header" in value ? call.header(value.header) : textAt(body, [value.path]);
-}
-
 /** At most so many credentials of one account are named. */
 const MAX_CREDENTIALS = 100;
 
@@ -111,15 +81,8 @@ interface Told {
   payload: object;
 }
 
-async function told(
-  services: Services,
-  config: AuthConfig,
-  definition: WebhookDefinition,
-  call: SignedCall,
-  message: Message,
-): Promise<Told> {
-  const id = valueIn(definition.id, call, message.body);
-  const accountId = valueIn(definition.account, call, message.body);
+async function told(services: Services, config: AuthConfig, message: ProviderWebhook): Promise<Told> {
+  const { providerEventId: id, accountId } = message;
   const credentials = accountId
     ? await services.database.prisma.credential.findMany({
         where: { projectId: config.projectId, authConfigId: config.id, accountId, deletedAt: null },
@@ -131,11 +94,7 @@ async function told(
   const data = {
     authConfigId: encodeId("AuthConfig", config.id),
     connector: config.connectorSlug,
-    event: valueIn(definition.event, call, message.body),
-    providerEventId: id,
-    accountId,
     credentialIds: credentials.map((credential) => encodeId("Credential", credential.id)),
-    contentType: call.header("content-type"),
     ...message,
   };
   const timestamp = await services.database.now();

@@ -78,6 +78,7 @@ async function subjectOf(ctx: Context, input: z.output<typeof schema>): Promise<
       ? { clientId: input.clientId, clientSecret: input.clientSecret ? new Secret(input.clientSecret) : null }
       : null,
     noClient: hasClient(scheme) && !input.clientId ? noClient(scheme) : null,
+    ownApp: true,
     clientSecretExpiresAt: null,
     scopes: defaultScopes(scheme),
     flows: checkFlows(null, scheme),

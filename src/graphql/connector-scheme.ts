@@ -2,6 +2,7 @@
 import { fieldsFor, fieldsToJsonSchema } from "../catalogue/fields.ts";
 import type { FieldCondition, FieldDefinition, FieldOption, SchemeDefinition, ScopeDefinition } from "../catalogue/types.ts";
 import { isTestable } from "../domain/ask-third-party.ts";
+import { canRegister } from "../domain/auth-config-plan.ts";
 import type { ConnectorView } from "../domain/connector.ts";
 import { builder, enumType } from "./builder.ts";
 
@@ -170,6 +171,11 @@ export const ConnectorSchemeType = builder.objectRef<SchemeView>("ConnectorSchem
       type: [ScopeSpecType],
       description: "The scopes that are known; others can be asked for, too.",
       resolve: ({ scheme }) => scheme.scopes ?? [],
+    }),
+    selfRegistration: t.boolean({
+      description:
+        "True where the provider lets clients register themselves (RFC 7591): createAuthConfig without a clientId gets one from it.",
+      resolve: ({ scheme }) => canRegister(scheme),
     }),
     testable: t.boolean({
       description: "True where a test really calls the third party.",

@@ -34,7 +34,8 @@ export const family: ProbeFamily = {
     // The driver keeps to itself why a broker that has let the user in does not open the virtual host.
     if (/^Expected ConnectionOpenOk/.test(String(message))) return NO_VHOST;
     // AMQP 0-9-1, section 1.1 "Constants": reply codes.
-    const [, code] = /^(?:Handshake terminated by server|Connection closed|Channel closed by server): (\d{3}) /.exec(String(message)) ?? [];
+    const [, code] =
+      /^(?:Handshake terminated by server|Connection closed|Channel closed by server): (\d{3}) /.exec(String(message)) ?? [];
     if (code === "403") return "INVALID_CREDENTIALS";
     if (code === undefined) return undefined;
     return new ProbeError("PROVIDER_ERROR", { message: `The broker answered with the reply code ${code}.` });

@@ -16,7 +16,8 @@ export const family: ProbeFamily = {
       // Without a user it is the mechanism ANONYMOUS, which brokers that want none expect.
       ...(login.username !== undefined && { username: login.username, password: login.password ?? "" }),
       reconnect: false,
-      ...(isSecure && { transport: "tls" as const, ...tlsWith(host, values) }),
+      // Empty and not absent: the driver would send an address as the name, which Node refuses.
+      ...(isSecure && { transport: "tls" as const, servername: "", ...tlsWith(host, values) }),
     } as Parameters<typeof container.create_connection>[0]);
     try {
       await new Promise<void>((resolve, reject) => {

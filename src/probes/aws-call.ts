@@ -144,11 +144,19 @@ export function judgeAnswer(answer: Answer, missing?: string): void {
   const code = errorCodeOf(answer);
   // Other services than S3 have no code of its own for a clock that is wrong.
   if (/^Request(TimeTooSkewed|Expired)$/.test(code) || /Signature (expired|not yet current)/.test(answer.text)) throw CLOCK;
-  const known = code && code === missing ? "RESOURCE_NOT_FOUND" : MEANINGS.find(([, codes]) => codes.test(code))?.[0];
+  const known =
+    code && code === missing ? "RESOURCE_NOT_FOUND" : (MEANINGS.find(([, codes]) => codes.test(code))?.[0] ?? inWords(answer));
   if (known) throw new ProbeError(known, known === "PERMISSION_DENIED" ? { remedy: POLICY } : {});
   throw new ProbeError(BY_STATUS[answer.status] ?? "PROVIDER_ERROR", {
     message: `The server answered with the HTTP status ${answer.status}${/^[A-Za-z0-9.]{1,60}$/.test(code) ? ` (${code})` : ""}.`,
   });
+}
+
+/** Some services refuse in words only. */
+function inWords({ text }: Answer): TestCode | undefined {
+  if (/security token included in the request is expired/.test(text)) return "TOKEN_EXPIRED";
+  const isUnknown = /security token included in the request is invalid|request signature we calculated does not match/.test(text);
+  return isUnknown ? "INVALID_CREDENTIALS" : undefined;
 }
 
 const POLICY = "Have a policy allow this call to the access key's user or role.";

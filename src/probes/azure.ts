@@ -86,7 +86,7 @@ function refusalOf({ status, headers }: Response, text: string, login: Login): P
   if (/Request date header too old|not valid at the current time/.test(text)) return CLOCK;
   if (/Signature not valid in the specified time frame/.test(text)) return RUN_OUT;
   // Service Bus checks the signature first: who holds a policy for messages only gets as far as this.
-  if (status === 401 && /claims? (is|are) required/i.test(text)) return NOT_MANAGED;
+  if (status === 401 && /claims? (are )?required|Unauthorized access for '/.test(text)) return NOT_MANAGED;
   const { code } = (parsed(text) ?? {}) as { code?: unknown };
   const said = headers.get("x-ms-error-code") ?? code ?? /<Code>(\w{1,60})<\/Code>/.exec(text)?.[1] ?? "";
   if (said === "KeyBasedAuthenticationNotPermitted") return NO_KEYS;

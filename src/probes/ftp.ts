@@ -28,19 +28,19 @@ export const family: ProbeFamily = {
   },
 
   meaningOf(error) {
-    const { message, code } = error as { message?: unknown; code?: unknown };
-    if (/^Timeout \((?:control|data) socket\)/.test(String(message))) return "TIMEOUT";
     if (!(error instanceof FTPError)) return undefined;
-    // RFC 959, section 4.2.2, and RFC 2228, section 5.1.
-    if (code === 530 && /tls|ssl|secur|encrypt/i.test(error.message)) return TLS_WANTED;
+    const { code } = error;
+    // RFC 959, section 4.2.2, and RFC 2228, section 5.1. Servers agree on no code for a login that wants TLS first.
+    if (WANTS_TLS.test(error.message)) return TLS_WANTED;
     if (code === 530 || code === 430) return "INVALID_CREDENTIALS";
-    if ([500, 502, 504, 431, 533, 534, 536].includes(error.code)) return NO_TLS;
+    if ([500, 502, 504, 431, 522, 533, 534, 536].includes(error.code)) return NO_TLS;
     if (code === 421) return new ProbeError("PROVIDER_ERROR", { message: "The server takes no more connections now." });
     if (code === 550 || code === 450) return "PERMISSION_DENIED";
-    if (code === 522) return NO_TLS;
     return new ProbeError("PROVIDER_ERROR", { message: `The server answered with the code ${error.code}.` });
   },
 };
+
+const WANTS_TLS = /(tls|ssl|encryption).*requir|(requir|must).*(tls|ssl|encrypt)|use auth first/i;
 
 function noFolder(error: unknown): never {
   if (error instanceof FTPError && error.code === 550) throw NO_FOLDER;

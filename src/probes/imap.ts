@@ -33,7 +33,6 @@ export const family: ProbeFamily = {
   meaningOf(error) {
     const { authenticationFailed, serverResponseCode, code, tlsFailed } = error as Record<string, unknown>;
     if (authenticationFailed === true) return loginMeaning(String(serverResponseCode ?? ""));
-    if (["CONNECT_TIMEOUT", "GREETING_TIMEOUT", "UPGRADE_TIMEOUT", "ETIMEOUT"].includes(String(code))) return "TIMEOUT";
     if (tlsFailed === true && code === undefined) return NO_TLS;
     return undefined;
   },

@@ -15,6 +15,7 @@ export const FAMILIES: Readonly<Record<string, FamilyEntry>> = {
   azure: { load: () => import("./azure.ts") },
   "broker-url": { load: () => import("./broker-url.ts") },
   cassandra: { load: () => import("./cassandra.ts") },
+  couchbase: { load: () => import("./couchbase.ts") },
   etcd: { load: () => import("./etcd.ts") },
   ftp: { load: () => import("./ftp.ts") },
   "google-cloud": { load: () => import("./google-cloud.ts") },
@@ -29,16 +30,20 @@ export const FAMILIES: Readonly<Record<string, FamilyEntry>> = {
   mysql: { load: () => import("./mysql.ts") },
   nats: { load: () => import("./nats.ts") },
   netsuite: { load: () => import("./netsuite.ts") },
+  opensearch: { load: () => import("./opensearch.ts") },
+  neo4j: { load: () => import("./neo4j.ts") },
   pop3: { load: () => import("./pop3.ts") },
   postgres: { load: () => import("./postgres.ts") },
   redis: { load: () => import("./redis.ts") },
   s3: { load: () => import("./s3.ts") },
+  salesforce: { load: () => import("./salesforce.ts") },
   sftp: { load: () => import("./sftp.ts") },
   smtp: { load: () => import("./smtp.ts") },
   snowflake: { load: () => import("./snowflake.ts") },
   ssh: { load: () => import("./ssh.ts") },
   stomp: { load: () => import("./stomp.ts") },
   tcp: { load: () => import("./tcp.ts") },
+  webdav: { load: () => import("./webdav.ts") },
 };
 
 /** Whether a test really connects. */

@@ -29,7 +29,7 @@ export const family: ProbeFamily = {
       const { brokers } = await admin.metadata({ topics: [] });
       await admin.connectToBrokers([...brokers.keys()].slice(0, MAX_BROKERS));
     } finally {
-      await admin.close();
+      await admin.close().catch(() => {});
     }
   },
 

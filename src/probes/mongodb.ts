@@ -17,7 +17,6 @@ export const family: ProbeFamily = {
       connectTimeoutMS: timeoutMs,
     });
     try {
-      // The driver would go on trying: the first round of failures is the answer.
       await Promise.race([failedEverywhere(client), ask(client, database)]);
     } finally {
       await client.close(true);
@@ -40,12 +39,17 @@ async function ask(client: MongoClient, database: string | undefined): Promise<v
   await client.db(database).command({ listCollections: 1, nameOnly: true, authorizedCollections: true });
 }
 
+/** The driver would go on trying: where none of the servers that were named answers, their first failures are the answer. */
 function failedEverywhere(client: MongoClient): Promise<never> {
   const failed = new Set<string>();
+  let isReached = false;
+  client.on("serverHeartbeatSucceeded", () => {
+    isReached = true;
+  });
   return new Promise((_resolve, reject) => {
     client.on("serverHeartbeatFailed", ({ connectionId, failure }) => {
       failed.add(connectionId);
-      if (failed.size >= client.options.hosts.length) reject(failure);
+      if (!isReached && failed.size >= client.options.hosts.length) reject(failure);
     });
   });
 }

@@ -53,7 +53,7 @@ async function ping(url: string, values: ConnectionValues, timeout: number): Pro
   try {
     await connection.flush();
   } finally {
-    await connection.close();
+    await connection.close().catch(() => {});
   }
 }
 

@@ -35,8 +35,8 @@ async function load({ probe }: NativeSchemeDefinition): Promise<ProbeFamily | Pr
   try {
     return (await entry.load()).family;
   } catch (error) {
-    const isAbsent = (error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND" && entry.optionalPackage;
-    if (!isAbsent) throw error;
+    // Absent, or not a version that has what is needed.
+    if (!entry.optionalPackage) throw error;
     const remedy = `Have the operator run "npm install ${entry.optionalPackage}" where Moorline is installed, and restart it.`;
     return new ProbeError("DRIVER_MISSING", { remedy });
   }
@@ -66,12 +66,21 @@ async function probeWithin(family: ProbeFamily, target: ProbeTarget): Promise<Pr
     const outcome = await Promise.race([work, aborted(over)]);
     if (outcome !== "ABORTED") return outcome;
     scope.close();
-    await Promise.race([work, new Promise((resolve) => setTimeout(resolve, GRACE_MS).unref())]);
+    await settledWithin(GRACE_MS, work);
     return scope.refusal ? meaningOf(scope.refusal, family, scope) : new ProbeError("TIMEOUT");
   } finally {
     clearTimeout(timer);
     scope.close();
   }
+}
+
+async function settledWithin(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, over]);
+  clearTimeout(timer);
 }
 
 function aborted(signal: AbortSignal): Promise<"ABORTED"> {

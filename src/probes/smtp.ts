@@ -31,11 +31,10 @@ export const family: ProbeFamily = {
   },
 
   meaningOf(error) {
-    const { code, responseCode, command, message } = error as Record<string, unknown>;
+    const { code, responseCode, command } = error as Record<string, unknown>;
     if (code === "EAUTH") return authMeaning(Number(responseCode ?? 0));
     if (code === "ETLS" || (command === "STARTTLS" && Number(responseCode ?? 0) >= 400)) return NO_TLS;
     if (code === "EPROTOCOL" || code === "ECONNECTION" || code === "EENVELOPE") {
-      if (/^Greeting never received|timeout/i.test(String(message))) return "TIMEOUT";
       if (Number(responseCode ?? 0) === 530) return TLS_WANTED;
       if (responseCode !== undefined)
         return new ProbeError("PROVIDER_ERROR", { message: `The server answered with the code ${Number(responseCode)}.` });

@@ -72,10 +72,9 @@ function same(one: string, other: string): boolean {
 }
 
 /** What ssh2's own errors mean: `level` says where it happened. */
-export function sshMeaning(error: unknown): "INVALID_CREDENTIALS" | "TIMEOUT" | ProbeError | undefined {
+export function sshMeaning(error: unknown): "INVALID_CREDENTIALS" | ProbeError | undefined {
   const { level, message } = error as { level?: unknown; message?: unknown };
   if (level === "client-authentication") return "INVALID_CREDENTIALS";
-  if (level === "client-timeout") return "TIMEOUT";
   if (/^Cannot parse privateKey|^Encrypted (private )?OpenSSH|bad passphrase|no passphrase/i.test(String(message)))
     return UNREADABLE;
   if (level === "handshake" || level === "protocol") return NO_AGREEMENT;

@@ -27,9 +27,7 @@ function connectFrame(values: ConnectionValues, host: string): string {
     passcode: textOf(values, "password"),
     "heart-beat": "0,0",
   };
-  const lines = Object.entries(headers).flatMap(([name, value]) =>
-    value === undefined ? [] : `${name}:${value}\n`,
-  );
+  const lines = Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : `${name}:${value}\n`));
   return `CONNECT\n${lines.join("")}\n\0`;
 }
 

@@ -1,7 +1,8 @@
-import { generateKeyPairSync } from "node:crypto";
+import { createHmac, generateKeyPairSync } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
+import { Webhook } from "standardwebhooks";
 import { describe, expect, it } from "vitest";
 import schema from "../../src/catalogue/connector.schema.json" with { type: "json" };
 import { fieldsBeforeRedirect, fieldsFor, fieldsToJsonSchema } from "../../src/catalogue/fields.ts";
@@ -13,12 +14,15 @@ import type {
   NativeSchemeDefinition,
   OAuth2SchemeDefinition,
   SchemeDefinition,
+  WebhookDefinition,
 } from "../../src/catalogue/types.ts";
-import { hostFields } from "../../src/domain/auth-config-rules.ts";
+import { assertWebhookSecret, hostFields } from "../../src/domain/auth-config-rules.ts";
 import type { ConnectorView } from "../../src/domain/connector-view.ts";
+import { readProviderWebhook } from "../../src/domain/provider-webhook-message.ts";
 import { Secret } from "../../src/lib/secret.ts";
 import { isProbed } from "../../src/probes/index.ts";
 import { oauth1, oauth2, SCHEMES, signedJwt, verifyAccount } from "../../src/schemes/index.ts";
+import { checkSignature } from "../../src/schemes/webhook-signature.ts";
 import { exchangeSchemes, useExchange } from "./exchange-keys.ts";
 import { callback, client, FLOW, oauth2SchemeOf, simulateProvider } from "./support.ts";
 
@@ -43,6 +47,7 @@ const EVERYTHING = {
   description: "Uses every key of the schema.",
   kind: "OAUTH2_PROVIDER",
   categories: ["crm"],
+  popularity: 3,
   docsUrl: "https://docs.example",
   logoUrl: "https://logo.example/a.svg",
   setupGuide: ["Register an app."],
@@ -228,6 +233,32 @@ const EVERYTHING = {
       account: { id: ["id"], name: ["name"], email: ["email"], avatarUrl: ["avatar"] },
     },
   },
+  webhooks: {
+    signature: {
+      type: "HMAC",
+      header: "signature",
+      algorithm: "SHA256",
+      encoding: "HEX",
+      prefix: "v1-",
+      key: "s",
+      content: "{timestamp}.{body}",
+      timestamp: { key: "t" },
+    },
+    secret: "CLIENT_SECRET",
+    event: { header: "event" },
+    id: { path: "id" },
+    account: { path: "account" },
+    challenge: { path: "type", equals: "question", answer: "question" },
+  },
+};
+/** What excludes something of it. */
+const OTHERWISE = {
+  webhooks: {
+    signature: { type: "STANDARD_WEBHOOKS", headerPrefix: "svix", timestamp: { header: "at" } },
+    event: { path: "event" },
+    id: { header: "id" },
+    account: { header: "account" },
+  },
 };
 
 /** Shown by the API and its pages as they are: read where the public schema is made. */
@@ -255,7 +286,7 @@ describe("the connector schema", () => {
   it("accepts a connector that uses every key, and knows no other", () => {
     const validate = new Ajv2020({ strict: true, strictRequired: false, allowUnionTypes: true }).compile(schema);
     expect(validate(EVERYTHING), JSON.stringify(validate.errors)).toBe(true);
-    expect([...recordedPaths(EVERYTHING)].toSorted()).toEqual([...keys].toSorted());
+    expect([...new Set([...recordedPaths(EVERYTHING), ...recordedPaths(OTHERWISE)])].toSorted()).toEqual([...keys].toSorted());
   });
 
   it("has a description on every key and refuses unknown ones everywhere", () => {
@@ -289,8 +320,41 @@ async function exercise(wrap: (definition: ConnectorDefinition) => ConnectorDefi
   await run(wrap(definition({ pushedAuthorizationRequired: false, revocation: undefined, ...usual })));
   const whole = wrap(definition({}));
   for (const scheme of whole.schemes.slice(1)) await (isExchange(scheme) ? useExchange : useOther)(scheme, whole);
+  for (const webhooks of [{}, OTHERWISE.webhooks, { signature: { type: "TOKEN", header: "signature" } }])
+    useWebhooks(wrap({ ...definition({}), webhooks: { ...EVERYTHING.webhooks, ...webhooks } as WebhookDefinition }));
+  useWebhooks(wrap(withTimestampHeader()));
   createSearch([whole])("everything");
   createCatalogue([definition({})]);
+}
+
+function withTimestampHeader(): ConnectorDefinition {
+  const whole = definition({});
+  Object.assign(whole.webhooks!.signature, { key: undefined, timestamp: { header: "at" } });
+  return whole;
+}
+
+function useWebhooks(connector: ConnectorDefinition): void {
+  const { webhooks } = connector;
+  const at = String(Math.floor(Date.now() / 1000));
+  const body = Buffer.from(JSON.stringify({ type: "question", question: "?", id: "1", account: "a", event: "e" }));
+  const standard = new Webhook(Buffer.from("secret").toString("base64")).sign("m", new Date(Number(at) * 1000), body.toString());
+  const signature = `v1-${createHmac("sha256", "secret").update(`${at}.${body}`).digest("hex")}`;
+  const { type } = webhooks!.signature;
+  const secret = new Secret(type === "STANDARD_WEBHOOKS" ? Buffer.from("secret").toString("base64") : "secret");
+  const isList = type === "HMAC" && "key" in (webhooks!.signature.timestamp ?? {});
+  const headers: Record<string, string> = {
+    ...{ at, id: "1", account: "a", event: "e", "svix-id": "m", "svix-timestamp": at, "svix-signature": standard },
+    signature: type === "TOKEN" ? "secret" : isList ? `t=${at},s=${signature}` : signature,
+  };
+  const call = { method: "POST", url: "https://moorline.example/", body, header: (name: string) => headers[name] ?? null };
+  expect([type, checkSignature(webhooks!.signature, secret, call, new Date())]).toEqual([type, null]);
+  expect(readProviderWebhook(webhooks!, call)).toMatchObject({
+    challenge: "?",
+    event: "e",
+    providerEventId: "1",
+    accountId: "a",
+  });
+  expect(() => assertWebhookSecret("x", connector as ConnectorView)).toThrow("client secret");
 }
 
 function definition(scheme: Partial<OAuth2SchemeDefinition>): ConnectorDefinition {
@@ -454,6 +518,8 @@ function schemaKeys(node: Record<string, unknown>, path: string, depth = Number.
     const isFieldAgain = key === "fields" && path !== "schemes[OAUTH2]";
     for (const deeper of schemaKeys(child, here, isFieldAgain ? 0 : depth - 1)) keys.add(deeper);
   }
+  for (const one of (resolved.oneOf ?? []) as Record<string, unknown>[])
+    if (one.properties) for (const deeper of schemaKeys(one, path, depth)) keys.add(deeper);
   const items = resolved.items as Record<string, unknown> | undefined;
   const alternatives = items?.oneOf as { $ref: string }[] | undefined;
   for (const one of alternatives ?? []) {

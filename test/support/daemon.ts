@@ -12,7 +12,7 @@ export interface Daemon {
   stop(): Promise<void>;
 }
 
-/** Where a server of this machine lies; null: it is not installed. */
+/** Where a server of this machine lies; null: it is not installed. With `REQUIRE_SERVERS` set, that is an error, so that nothing is skipped unseen. */
 export function findBinary(...names: string[]): string | null {
   const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin", "/sbin"];
   for (const path of names.flatMap((name) => folders.map((folder) => resolve(folder, name)))) {
@@ -23,6 +23,8 @@ export function findBinary(...names: string[]): string | null {
       // Not there.
     }
   }
+  if (process.env.REQUIRE_SERVERS)
+    throw new Error(`Install ${names.join(" or ")}: REQUIRE_SERVERS says that no test may be skipped.`);
   return null;
 }
 

@@ -161,7 +161,5 @@ function refusedByBus({ policies }: NativeAzure, { host, url, headers }: AzureCa
   if (covered.host !== host || !url.pathname.startsWith(covered.pathname))
     return refuse("40102: Invalid authorization token audience");
   if (Number(expiry) < Date.now() / 1000) return refuse("ExpiredToken");
-  return policy.manages
-    ? null
-    : refuse("Unauthorized access. 'Manage,EntityRead' claims are required to perform this operation.");
+  return policy.manages ? null : refuse("Manage,EntityRead claims required for this operation.");
 }

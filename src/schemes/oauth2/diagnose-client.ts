@@ -9,6 +9,7 @@ import { Secret } from "../../lib/secret.ts";
 import { type Check, failed, passed, skipped, warning } from "../check.ts";
 import { configure, endpoint, expandAll } from "./client.ts";
 import { clientCredentials } from "./client-credentials.ts";
+import { type BeginDeviceInput, beginDevice } from "./device.ts";
 import { createExchange } from "./exchange.ts";
 import { inert } from "./failures.ts";
 import type { CallOptions, OAuth2Client, TokenClient } from "./types.ts";
@@ -21,14 +22,22 @@ export interface ClientProof {
   redirectUriRefused: boolean;
 }
 
+export interface ProofOptions extends CallOptions {
+  /**
+   * True where a wrong secret may be sent for the client, which proves the secret as well; false where others than its owner ask, who
+   * could have the provider lock it.
+   */
+  mayMistake: boolean;
+}
+
 /** Never throws for what the provider does. */
-export async function proveClient(client: OAuth2Client, options: CallOptions): Promise<ClientProof> {
+export async function proveClient(client: OAuth2Client, options: ProofOptions): Promise<ClientProof> {
   const said = await ask(client, options);
   if (said.kind === "REFUSED") return { check: refused(said.details), redirectUriRefused: false };
   if (said.kind === "UNANSWERED") return { check: unanswered(said.details), redirectUriRefused: false };
   const redirectUriRefused = said.kind === "REDIRECT_URI";
   // Some look at the code first, and some at nothing: only one who refuses another client has looked at this one.
-  const control = await ask(stranger(client), options);
+  const control = await ask(stranger(client, options), options);
   if (control.kind === "REFUSED" && said.kind !== "TOKENS") return { check: proven(client), redirectUriRefused };
   if (control.kind === "UNANSWERED") return { check: unanswered(control.details), redirectUriRefused };
   return { check: untold(said, control), redirectUriRefused };
@@ -90,11 +99,11 @@ function sorted(details: FailureDetails): Said {
 }
 
 /** A client that the provider must refuse: ours with a made-up secret, or where it has no such secret, one that does not exist. */
-function stranger(client: OAuth2Client): OAuth2Client {
+function stranger(client: OAuth2Client, { mayMistake }: ProofOptions): OAuth2Client {
   const madeUp = randomBytes(24).toString("hex");
   const { tokenAuthMethod, clientSecretJwt } = client.scheme;
   const hasSharedSecret = client.clientSecret !== null && !clientSecretJwt && tokenAuthMethod.startsWith("CLIENT_SECRET");
-  return hasSharedSecret ? { ...client, clientSecret: new Secret(madeUp) } : { ...client, clientId: madeUp };
+  return hasSharedSecret && mayMistake ? { ...client, clientSecret: new Secret(madeUp) } : { ...client, clientId: madeUp };
 }
 
 function proven({ clientSecret, scheme }: OAuth2Client): Check {
@@ -154,17 +163,30 @@ export async function proveClientCredentials(
   options: CallOptions,
 ): Promise<Check> {
   const name = "CLIENT_TOKEN_OBTAINED";
-  try {
+  return told(name, async () => {
     const tokens = await clientCredentials({ ...options, client, scopes });
     const missing = scopes.filter((scope) => !tokens.grantedScopes.includes(scope));
-    if (missing.length > 0) {
-      return warning(
-        name,
-        `The provider gives this client tokens of its own, but without ${missing.map((scope) => inert(scope, 100)).join(", ")}.`,
-        "Allow these scopes for the client at the provider, or leave them out.",
-      );
-    }
-    return passed(name, "The provider gives this client tokens of its own.");
+    if (missing.length === 0) return passed(name, "The provider gives this client tokens of its own.");
+    return warning(
+      name,
+      `The provider gives this client tokens of its own, but without ${missing.map((scope) => inert(scope, 100)).join(", ")}.`,
+      "Allow these scopes for the client at the provider, or leave them out.",
+    );
+  });
+}
+
+/** A device code is really asked for (RFC 8628 section 3.1); nobody enters it, and it runs out. Never throws. */
+export async function proveDeviceFlow(input: BeginDeviceInput): Promise<Check> {
+  const name = "DEVICE_CODE_OBTAINED";
+  return told(name, async () => {
+    await beginDevice(input);
+    return passed(name, "The provider gives this client device codes.");
+  });
+}
+
+async function told(name: string, work: () => Promise<Check>): Promise<Check> {
+  try {
+    return await work();
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     const { details } = error;

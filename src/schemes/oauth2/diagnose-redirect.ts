@@ -77,7 +77,7 @@ async function knock(input: RedirectInput, redirectUri: string): Promise<Answer>
     const { url } = await begin({ ...input, client, state: random(), nonce: random(), codeVerifier: random() });
     const headers = { accept: "text/html,application/xhtml+xml,*/*;q=0.8", "user-agent": "Moorline" };
     const response = await input.fetch(url, { method: "GET", headers, redirect: "manual" });
-    return read(client, response, await response.text().catch(() => ""));
+    return read({ client, url }, response, await response.text().catch(() => ""));
   } catch (error) {
     if (error instanceof EgressError) return { kind: "UNANSWERED", details: networkFailure(error).details };
     if (error instanceof Failure) return pushedError(error.details);
@@ -92,13 +92,20 @@ function pushedError(details: FailureDetails): Answer {
   return known ? { kind: "REFUSED", details, status: details.providerStatus! } : { kind: "UNANSWERED", details };
 }
 
-function read(client: OAuth2Client, response: Response, text: string): Answer {
+interface Asked {
+  client: OAuth2Client;
+  /** The authorization URL. */
+  url: string;
+}
+
+function read(asked: Asked, response: Response, text: string): Answer {
+  const { client } = asked;
   const { status } = response;
   if (status === 429 || status >= 500) {
     return { kind: "UNANSWERED", details: providerFailure(null, { code: null, description: null, status }).details };
   }
   const location = status >= 300 && status < 400 ? (response.headers.get("location") ?? "") : null;
-  if (location !== null) return readLocation(client, location, status);
+  if (location !== null) return readLocation(asked, location, status);
   if (namesRedirectUri(status === 200 ? visible(text) : text, client.redirectUri)) return { kind: "REDIRECT_URI_REFUSED" };
   if (status >= 400) return { kind: "REFUSED", details: null, status };
   return { kind: "GOES_ON" };
@@ -107,8 +114,8 @@ function read(client: OAuth2Client, response: Response, text: string): Answer {
 /** Asked without a person, many providers only say that there should be one: a good answer (OpenID Connect Core section 3.1.2.6). */
 const PERSON_NEEDED = /^(login|consent|interaction|account_selection)_required$/;
 
-function readLocation(client: OAuth2Client, location: string, status: number): Answer {
-  const url = URL.parse(location, client.scheme.authorizationUrl);
+function readLocation({ client, url: from }: Asked, location: string, status: number): Answer {
+  const url = URL.parse(location, from);
   const isCallback =
     url !== null && [client.redirectUri, new URL(client.redirectUri).href].includes(`${url.origin}${url.pathname}`);
   const parameters = url ? new URLSearchParams(url.search || url.hash.slice(1)) : new URLSearchParams();

@@ -9,7 +9,7 @@ export { originOf, originsOf } from "./client.ts";
 export { clientCredentials } from "./client-credentials.ts";
 export { complete, refresh } from "./complete.ts";
 export { beginDevice, pollDevice } from "./device.ts";
-export { type ClientProof, proveClient, proveClientCredentials } from "./diagnose-client.ts";
+export { type ClientProof, proveClient, proveClientCredentials, proveDeviceFlow } from "./diagnose-client.ts";
 export { compareDiscovery, resourceCheck, scopesCheck } from "./diagnose-discovery.ts";
 export { diagnoseRedirect, type RedirectDiagnosis } from "./diagnose-redirect.ts";
 export { discover } from "./discover.ts";
