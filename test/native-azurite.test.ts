@@ -1,11 +1,11 @@
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TestApp } from "./support/app.ts";
-import { type Daemon, findBinary, startDaemon } from "./support/daemon.ts";
+import { type Daemon, findOptional, startDaemon } from "./support/daemon.ts";
 import { startNativeApp, tryNative } from "./support/native.ts";
 
 /** Microsoft's own emulator of storage accounts: `npm install --no-save azurite` (some 190 MB, which is why it is no dependency). */
-const [BLOB, QUEUE] = [findBinary("azurite-blob"), findBinary("azurite-queue")];
+const [BLOB, QUEUE] = [findOptional("azurite-blob"), findOptional("azurite-queue")];
 
 /** The account and key that the emulator documents. */
 const ACCOUNT = "devstoreaccount1";

@@ -62,7 +62,8 @@ export async function handOver(ctx: Context, tx: Tx, from: AuthConfig, to: Heir)
 async function moveAll(ctx: Context, tx: Tx, from: AuthConfig, to: Heir): Promise<number> {
   const { projectId } = from;
   for (let count = 0; ; ) {
-    const rows = await tx.credential.findMany({ where: { projectId, authConfigId: from.id, deletedAt: null }, take: BATCH });
+    // Locked before they are read: whoever ends one of them meanwhile is told of, and not undone, by what is written here.
+    const rows = await lockedCredentials(tx, from);
     await assertComplete(ctx, tx, rows, to);
     const data = { authConfigId: to.row.id, version: { increment: 1 }, updatedAt: tx.now };
     await tx.credential.updateMany({ where: { projectId, id: { in: rows.map(({ id }) => id) } }, data });
@@ -75,6 +76,14 @@ async function moveAll(ctx: Context, tx: Tx, from: AuthConfig, to: Heir): Promis
     count += rows.length;
     if (rows.length < BATCH) return count;
   }
+}
+
+/** In the order of their ids, as everything that locks several does. */
+async function lockedCredentials(tx: Tx, { projectId, id: authConfigId }: AuthConfig): Promise<Credential[]> {
+  const locked = await tx.$queryRaw<{ id: string }[]>`
+    SELECT "id"::text FROM "Credential" WHERE "projectId" = ${projectId}::uuid AND "authConfigId" = ${authConfigId}::uuid AND "deletedAt" IS NULL
+    ORDER BY "id" LIMIT ${BATCH} FOR NO KEY UPDATE`;
+  return tx.credential.findMany({ where: { projectId, id: { in: locked.map(({ id }) => id) } } });
 }
 
 /** What the old config preset for everyone the new one presets too, or the credential has it itself. Throws InvalidInputError that names it. */

@@ -9,7 +9,7 @@ export const family: ProbeFamily = {
     const secure = textOf(values, "secure") ?? "none";
     const host = textOf(values, "host") ?? "";
     // A server may name another address for the second connection; it is checked like the first.
-    const client = new Client(timeoutMs, { allowSeparateTransferHost: true });
+    const client = new Client(timeoutMs, { allowSeparateTransferHost: true, maxListingBytes: MAX_LISTING_BYTES });
     try {
       await client.access({
         host,
@@ -21,7 +21,7 @@ export const family: ProbeFamily = {
       });
       const root = textOf(values, "rootPath");
       if (root !== undefined) await client.cd(root).catch(noFolder);
-      await client.list();
+      await client.list().catch(unlessLong);
     } finally {
       client.close();
     }
@@ -41,6 +41,13 @@ export const family: ProbeFamily = {
 };
 
 const WANTS_TLS = /(tls|ssl|encryption).*requir|(requir|must).*(tls|ssl|encrypt)|use auth first/i;
+
+/** A list that is longer than this proves as much as its end would. */
+const MAX_LISTING_BYTES = 1024 * 1024;
+
+function unlessLong(error: unknown): void {
+  if (!/Maximum bytes exceeded/.test(String((error as Error).message))) throw error;
+}
 
 function noFolder(error: unknown): never {
   if (error instanceof FTPError && error.code === 550) throw NO_FOLDER;

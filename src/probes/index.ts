@@ -9,8 +9,8 @@ export interface FamilyEntry {
 
 /** Every protocol family by the name that a connector's data says. Loaded when first used. */
 export const FAMILIES: Readonly<Record<string, FamilyEntry>> = {
-  amqp1: { load: () => import("./amqp1.ts") },
   amqp: { load: () => import("./amqp.ts") },
+  amqp1: { load: () => import("./amqp1.ts") },
   aws: { load: () => import("./aws.ts") },
   azure: { load: () => import("./azure.ts") },
   "broker-url": { load: () => import("./broker-url.ts") },

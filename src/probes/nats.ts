@@ -1,6 +1,6 @@
 import { type ConnectionOptions, connect, credsAuthenticator, nkeyAuthenticator } from "@nats-io/transport-node";
 import type { ConnectionValues } from "../catalogue/types.ts";
-import { fileOf, hostsOf, textOf } from "./fields.ts";
+import { hostsOf, pemOf, textOf } from "./fields.ts";
 import { tlsWith } from "./sockets.ts";
 import { ProbeError, type ProbeFamily } from "./types.ts";
 
@@ -66,7 +66,9 @@ function loginOf(values: ConnectionValues): ConnectionOptions {
     case "nkey":
       return { authenticator: readable(() => nkeyAuthenticator(Buffer.from((textOf(values, "nkeySeed") ?? "").trim()))) };
     case "credsFile":
-      return { authenticator: readable(() => credsAuthenticator(fileOf(values, "credsFile") ?? Buffer.alloc(0))) };
+      return {
+        authenticator: readable(() => credsAuthenticator(Buffer.from((pemOf(values, "credsFile") ?? "").replaceAll("\r", "")))),
+      };
     default:
       return {};
   }

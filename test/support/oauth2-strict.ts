@@ -212,7 +212,8 @@ export function strictProvider(entry: Entry, values: Values, client: Client, sco
     if (path && request.url.href.startsWith(path.href) && request.method === api!.verification!.method) {
       asked.push("api");
       carries(request, { headers: mapped(api!.headers, values, more) });
-      return { body: {} };
+      const { expectedBody: well } = api!.verification!;
+      return { body: well ? well.path.split(".").reduceRight<unknown>((inside, key) => ({ [key]: inside }), well.equals) : {} };
     }
     const revocation = own.revocation ?? (scheme.revocationUrl ? { url: scheme.revocationUrl } : null);
     if (revocation && at(request, revocation.url) && asked.includes("done")) {
