@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, expect, inject, test } from "vitest";
+import { recordCredentialEvent } from "../src/domain/credential-event.ts";
 import { ADMIN_KEY, moveClock, RETURN_URL, startTestApp, type TestApp } from "./support/app.ts";
 import { createPostgresDatabase } from "./support/database.ts";
 import { list, mutate } from "./support/entities.ts";
@@ -21,7 +22,7 @@ import {
 } from "./support/lifecycle.ts";
 import { readCredential, tokenRequests } from "./support/oauth.ts";
 import { killPrograms, startProgram } from "./support/process.ts";
-import { connect, createUser, goThrough, initiate, readRequest } from "./support/seed.ts";
+import { connect, createConfig, createUser, goThrough, initiate, readRequest } from "./support/seed.ts";
 
 const MINUTE = 60_000;
 const DOWN = { revocationError: { status: 503, error: "temporarily_unavailable" } };
@@ -172,3 +173,34 @@ async function waiting(app: TestApp, count: number): Promise<void> {
   const read = async () => (await app.services.database.query<{ n: number }>("test_waiting", text, []))[0]!.n;
   await expect.poll(read, { timeout: 10_000 }).toBe(count);
 }
+
+test("a move that meets an end under way waits for it, and does not tell of a life that is over", async () => {
+  const app = await start({ DATABASE_URL: await createPostgresDatabase(), MOORLINE_MASTER_KEYS: MASTER_KEY });
+  const scheme = { basic: {} };
+  await mutate(app, ADMIN_KEY, "createConnector", { slug: "typed", name: "Typed", baseUrl: "https://api.invalid", scheme });
+  const [from, to] = [
+    await createConfig(app, ADMIN_KEY, { connectorSlug: "typed" }),
+    await createConfig(app, ADMIN_KEY, { connectorSlug: "typed" }),
+  ];
+  const user = await createUser(app, ADMIN_KEY);
+  const fields = { username: "ada", password: "s3cret" };
+  const input = { target: { authConfigId: from.id }, user: { id: user.id }, fields };
+  const { credential } = await mutate(app, ADMIN_KEY, "createCredential", input, "credential { id }");
+  const id = uuid("Credential", credential.id);
+  let moving: Promise<unknown> = Promise.resolve();
+  await app.services.database.transact(async (tx) => {
+    const where = { id };
+    const { projectId } = await tx.credential.update({ where, data: { health: "REVOKED" } });
+    await recordCredentialEvent(tx, { projectId, id }, { kind: "REVOKED", status: "REVOKED", message: "Revoked here." }, null);
+    moving = mutate(app, ADMIN_KEY, "deleteAuthConfig", { id: from.id, confirm: true, reassignTo: to.id });
+    // It has begun, and stands before the row.
+    await new Promise((resolve) => setTimeout(resolve, 700));
+  });
+  expect(await moving).toMatchObject({ __typename: "DeleteAuthConfigPayload" });
+  const moved = await readCredential(app, ADMIN_KEY, credential.id);
+  expect(moved!.history.nodes.map(({ kind, status }) => `${kind} ${status}`)).toEqual([
+    "UPDATED REVOKED",
+    "REVOKED REVOKED",
+    "CONNECTED ACTIVE",
+  ]);
+});
