@@ -32,6 +32,7 @@ export const FAMILIES: Readonly<Record<string, FamilyEntry>> = {
   netsuite: { load: () => import("./netsuite.ts") },
   opensearch: { load: () => import("./opensearch.ts") },
   neo4j: { load: () => import("./neo4j.ts") },
+  oracle: { load: () => import("./oracle.ts") },
   pop3: { load: () => import("./pop3.ts") },
   postgres: { load: () => import("./postgres.ts") },
   redis: { load: () => import("./redis.ts") },
