@@ -15,6 +15,7 @@ afterAll(async () => {
 
 it("begins a transaction anew that PostgreSQL ended so that another one could go on", async () => {
   let begun = 0;
+  let holding = 0;
   let meet: () => void;
   const met = new Promise<void>((resolve) => {
     meet = resolve;
@@ -23,7 +24,8 @@ it("begins a transaction anew that PostgreSQL ended so that another one could go
     await database.transact(async (tx) => {
       begun += 1;
       await tx.$executeRaw`UPDATE "Two" SET "count" = "count" + 1 WHERE "id" = ${first}`;
-      if (begun === 2) meet();
+      holding += 1;
+      if (holding === 2) meet();
       await met;
       await tx.$executeRaw`UPDATE "Two" SET "count" = "count" + 1 WHERE "id" = ${second}`;
     });

@@ -13,7 +13,8 @@ import { createUser } from "./support/seed.ts";
 
 const MIB = 1024 * 1024;
 const PIECE = randomBytes(64 * 1024);
-const LARGE = 50 * MIB;
+/** Much more than what the sockets on the way hold. */
+const LARGE = 100 * MIB;
 
 let app: TestApp;
 let api: ProxiedApi;
@@ -21,7 +22,7 @@ let credential: string;
 
 beforeAll(async () => {
   api = await startProxiedApi();
-  const proxyLimits = { answerMs: 4_000, idleMs: 3_000, maxRequestBytes: 80 * MIB, maxBytes: 80 * MIB };
+  const proxyLimits = { answerMs: 4_000, idleMs: 3_000, maxRequestBytes: 130 * MIB, maxBytes: 130 * MIB };
   app = await startTestApp({ MOORLINE_EGRESS_ALLOW: "127.0.0.1/32" }, { app: { proxyLimits } });
   const user = await createUser(app, app.adminKey, "streamer");
   credential = (await typedCredential(app, api, user.id)).id;
@@ -167,17 +168,17 @@ describe("the limits", () => {
   };
 
   test("hold a request that says that it is too large, and one that turns out to be", async () => {
-    await failed({ method: "POST", body: pieces(MIB), headers: { "Content-Length": String(81 * MIB) } }, 413, "BAD_REQUEST");
+    await failed({ method: "POST", body: pieces(MIB), headers: { "Content-Length": String(131 * MIB) } }, 413, "BAD_REQUEST");
     expect(api.seen).toEqual([]);
     api.streams = true;
     api.answer = (request) => void request.on("error", () => {}).resume();
-    await failed({ method: "POST", body: pieces(96 * MIB) }, 413, "BAD_REQUEST");
+    await failed({ method: "POST", body: pieces(146 * MIB) }, 413, "BAD_REQUEST");
   });
 
   test("hold an answer that says that it is too large, and break off one that turns out to be", async () => {
-    api.answer = (_request, response) => response.writeHead(200, { "content-length": 81 * MIB }).write("x");
+    api.answer = (_request, response) => response.writeHead(200, { "content-length": 131 * MIB }).write("x");
     await failed({}, 502, "TOO_LARGE");
-    api.answer = (_request, response) => void pieces(96 * MIB).pipe(response);
+    api.answer = (_request, response) => void pieces(146 * MIB).pipe(response);
     const response = await openViaProxy(app, "/proxy/file", ours());
     await expect(sizeAndHash(response)).rejects.toThrow(/aborted/);
   });
