@@ -9,7 +9,7 @@ import { changed, DENIALS, type State, stateOf } from "./support/properties-stat
 import { CALLERS, type CallerName, NEEDS_MORE, type PropertyWorld, startPropertyWorld } from "./support/properties-world.ts";
 
 /** More runs, and another seed, find more: `MOORLINE_PROPERTY_RUNS=2000 MOORLINE_PROPERTY_SEED=7`. */
-const RUNS = Number(process.env.MOORLINE_PROPERTY_RUNS ?? 24);
+const RUNS = Number(process.env.MOORLINE_PROPERTY_RUNS ?? 14);
 const SEED = Number(process.env.MOORLINE_PROPERTY_SEED ?? 20_261_121);
 
 interface Sent {
