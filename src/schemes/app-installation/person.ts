@@ -27,8 +27,7 @@ export async function personBehind({ client, ...options }: CallOptions & { clien
     tokenUrl,
     tokenAuthMethod: "CLIENT_SECRET_POST",
     errorCodes,
-    // What a token for one question says of itself matters to nobody.
-    quirks: [{ name: "error-with-200" }, { name: "token-type-missing" }],
+    quirks: [{ name: "error-with-200" }],
   };
   const asking: TokenClient = { ...client, scheme, clientSecret: new Secret(userSecret) };
   const exchange = createExchange({ ...options, client: asking, url: endpoint(asking, tokenUrl), keepIdToken: false });
