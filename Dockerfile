@@ -1,4 +1,14 @@
 # Not run where it was written: no container engine there. `.ci/run` checks the same steps without one.
+FROM node:26-slim AS pages
+
+# The dashboard and the hosted page, with the development dependencies that building takes.
+WORKDIR /app
+COPY package.json package-lock.json .npmrc codegen.ts schema.graphql ./
+COPY prisma prisma
+COPY scripts scripts
+COPY src/web src/web
+RUN npm ci && npm run build
+
 FROM node:26-slim
 
 ENV NODE_ENV=production HOST=0.0.0.0 MOORLINE_DATA_DIR=/data
@@ -10,6 +20,7 @@ COPY prisma prisma
 COPY scripts scripts
 RUN npm ci --omit=dev && npm cache clean --force
 COPY src src
+COPY --from=pages /app/dist dist
 COPY LICENSE schema.graphql ./
 
 RUN mkdir -p /data && chown node:node /data

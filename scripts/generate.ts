@@ -32,9 +32,14 @@ const STEPS: Step[] = [
       "schema.graphql",
       "codegen.ts",
       "node_modules/@graphql-codegen/client-preset/package.json",
-      ...globSync(["test/**/*.ts", "scripts/**/*.ts", "bench/**/*.ts"], { cwd: ROOT }).sort(),
+      ...globSync(["test/**/*.ts", "scripts/**/*.ts", "bench/**/*.ts", "src/web/**/*.graphql"], { cwd: ROOT }).sort(),
     ],
-    outputs: ["generated/gql/index.ts"],
+    outputs: [
+      "generated/gql/index.ts",
+      "generated/client-gql/graphql.ts",
+      "generated/web/graphql.ts",
+      "generated/connect/graphql.ts",
+    ],
     command: ["node_modules/@graphql-codegen/cli/esm/bin.js", "--config", "codegen.ts", "--silent"],
   },
 ];

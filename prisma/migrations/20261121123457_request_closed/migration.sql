@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "ConnectionRequest" ADD COLUMN     "closed" BOOLEAN NOT NULL DEFAULT false;
