@@ -164,6 +164,7 @@ function oauth2Scheme(given: OAuth2SchemeInput, found: DiscoveredEndpoints | nul
     tokenUrl: url("tokenUrl") ?? check.missing(at("tokenUrl"), input.issuer),
     refreshUrl: url("refreshUrl"),
     registrationUrl,
+    clientIdMetadataDocument: found?.clientIdMetadataDocument,
     resource,
     revocationUrl: url("revocationUrl"),
     userinfoUrl,

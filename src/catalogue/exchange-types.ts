@@ -1,6 +1,9 @@
 /** Schemes that make something else of what they are given, before a call or for each one: a token of a login, a signature, an app's token. */
-import type { AccountMapping, ApplyDefinition, Paths, TokenBodyFormat } from "./field-types.ts";
+import type { AccountMapping, ApplyDefinition, DiscoveredValue, Paths, TokenBodyFormat } from "./field-types.ts";
 import type { ErrorMeaning, SchemeBase } from "./scheme-base.ts";
+
+/** What the requests after one need of its answer, as `{connection.<name>}`; where it stands in a host, before a literal suffix as any other. */
+export type KeptValue = Pick<DiscoveredValue, "name" | "path" | "pattern" | "options" | "hostLabels">;
 
 /** One request of a login: what was typed is its `{connection.*}`. */
 export interface LoginRequest {
@@ -8,12 +11,50 @@ export interface LoginRequest {
   /** Default POST. */
   method?: "GET" | "POST";
   headers?: Record<string, string>;
-  /** Default JSON. */
-  bodyFormat?: TokenBodyFormat;
-  /** Its strings are templates. Left out: no body. */
+  /** Default JSON. XML: the answer is XML as well, and paths lead through its elements. */
+  bodyFormat?: TokenBodyFormat | "XML";
+  /** Its strings are templates; in XML a member with an @ is an attribute. Left out: no body. */
   body?: Record<string, unknown>;
-  /** What the requests after it need of its answer, as `{connection.<name>}` in headers and bodies: name to dotted path. */
-  keep?: Record<string, string>;
+  keep?: KeptValue[];
+}
+
+/** What proves a login in place of a password, signed with a private key: `{assertion}` in its requests. All texts are templates. */
+export type AssertionDefinition = JwtAssertionDefinition | Saml2AssertionDefinition;
+
+/** RFC 7523. */
+export interface JwtAssertionDefinition {
+  type: "JWT";
+  /** The private key, PEM. */
+  privateKey: string;
+  algorithm: "RS256";
+  claims: Record<string, string>;
+  header?: Record<string, string>;
+  /** From its signing, in seconds. */
+  lifetimeSeconds: number;
+}
+
+/** RFC 7522: a SAML 2.0 assertion for a bearer, as XML; a request that wants it in base64 says so. */
+export interface Saml2AssertionDefinition {
+  type: "SAML2";
+  privateKey: string;
+  issuer: string;
+  audience: string;
+  recipient: string;
+  /** Who is asserted. */
+  nameId: string;
+  attributes?: Record<string, string>;
+  lifetimeSeconds: number;
+}
+
+/** Temporary AWS keys in place of a token: where they stand in the answer, and what calls to the API are signed for (templates). */
+export interface TemporaryKeysDefinition {
+  /** What the login itself is signed with: templates. */
+  signedWith: { accessKeyId: string; secretAccessKey: string };
+  accessKeyId: Paths;
+  secretAccessKey: Paths;
+  sessionToken: Paths;
+  service: string;
+  region: string;
 }
 
 /** What was typed is exchanged for a token at an endpoint of the provider's own making. Whoever needs a newer one logs in again. */
@@ -27,6 +68,9 @@ export interface TwoStepSchemeDefinition extends SchemeBase {
   token?: Paths;
   /** In place of that, the name of a header of the answer; `set-cookie`: all cookies, as a `cookie` header has them. */
   tokenHeader?: string;
+  /** In place of both: keys that sign each call (AWS Signature Version 4). The requests of the login are signed as well. */
+  temporaryKeys?: TemporaryKeysDefinition;
+  assertion?: AssertionDefinition;
   refreshToken?: Paths;
   /** Seconds that the token lives. */
   expiresIn?: Paths;

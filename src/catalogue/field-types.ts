@@ -92,7 +92,7 @@ export interface RevocationDefinition {
 /** A value that the provider tells on the way: kept with the credential, used in templates as `{connection.<name>}`. */
 export interface DiscoveredValue {
   name: string;
-  from: "callback" | "tokenAnswer" | "userinfo";
+  from: "callback" | "tokenAnswer" | "followUp" | "userinfo";
   /** Name of the callback parameter, or a dotted path into the answer. */
   path: string;
   /** Anchored; what the first group captures (else the whole) is the value. Anything else is ignored, or fails where required. */
@@ -116,4 +116,12 @@ export interface ApplyDefinition {
   query?: Record<string, string>;
   /** Members of the call's JSON object, for static secrets alone. */
   body?: Record<string, unknown>;
+  /** The XML document that a call's body, itself a piece of XML, is put into: for tokens alone, and `{token}` is in it. */
+  envelope?: EnvelopeDefinition;
+}
+
+/** An element for each member; the body stands inside the innermost one that `around` names by its dotted path. */
+export interface EnvelopeDefinition {
+  document: Record<string, unknown>;
+  around: string;
 }

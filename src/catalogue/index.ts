@@ -18,6 +18,7 @@ export interface CatalogueCategory {
 
 /** The built-in connectors, frozen at start. */
 export interface Catalogue {
+  /** By its slug, or by an alias. */
   get(slug: string): ConnectorDefinition | null;
   /** By name. */
   all(): readonly ConnectorDefinition[];
@@ -46,7 +47,9 @@ export function createCatalogue(definitions: readonly ConnectorDefinition[]): Ca
     .map((definition) => ({ definition, key: `${plain(definition.name)}\0${definition.slug}` }))
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .map(({ definition }) => definition);
-  const bySlug = new Map(all.map((definition) => [definition.slug, deepFreeze(definition)]));
+  const bySlug = new Map(
+    all.flatMap((definition) => [definition.slug, ...(definition.aliases ?? [])].map((name) => [name, deepFreeze(definition)])),
+  );
   const categories = Object.freeze(countCategories(all));
   let search: ReturnType<typeof createSearch> | null = null;
   Object.freeze(all);
@@ -100,9 +103,20 @@ function countCategories(definitions: readonly ConnectorDefinition[]): Catalogue
 }
 
 /** Abbreviations keep their capitals; everything else reads as a plain phrase. */
-const ABBREVIATIONS: Record<string, string> = { crm: "CRM", hr: "HR", erp: "ERP", ai: "AI", sms: "SMS", ats: "ATS", mcp: "MCP" };
+const ABBREVIATIONS: Record<string, string> = {
+  crm: "CRM",
+  hr: "HR",
+  erp: "ERP",
+  ai: "AI",
+  sms: "SMS",
+  ats: "ATS",
+  mcp: "MCP",
+  cms: "CMS",
+  ecommerce: "e-commerce",
+};
 
 export function categoryName(slug: string): string {
+  if (slug === "search-vector") return "Vector search";
   const words = slug.split("-").map((word) => ABBREVIATIONS[word] ?? word);
   const text = words.join(" ");
   return text.charAt(0).toUpperCase() + text.slice(1);

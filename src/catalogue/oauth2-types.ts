@@ -1,4 +1,5 @@
 /** What only OAuth 2 schemes are made of. */
+import type { Paths } from "./field-types.ts";
 
 /**
  * The code's token is a short-lived one, which is traded at once, by GET, for one that lives longer. With `renewal` that one is its own
@@ -18,5 +19,37 @@ export interface ClientSecretJwtDefinition {
   claims: Record<string, string>;
 }
 
+/** One call with each new token before it is used: it tells where the API is, or gives the session that calls carry in the token's place. */
+export interface FollowUpDefinition {
+  url: string;
+  /** Default GET. */
+  method?: "GET" | "POST";
+  /** Of the URL, as templates with `{token}`. Left out: the token goes along as RFC 6750 section 2.1 says. */
+  parameters?: Record<string, string>;
+  /** Where in the answer the session stands; left out: calls carry the token itself. */
+  token?: Paths;
+}
+
+/**
+ * A token request is a JSON object of `parameters` alone, which is signed: hex HMAC-SHA256, keyed with the client's secret, over the body
+ * and the time (milliseconds since 1970) behind it. The secret itself does not go along.
+ */
+export interface RequestSignatureDefinition {
+  /** The protocol's names. */
+  parameters: string[];
+  /** Names of the headers that hold the time and the signature, in lower case. */
+  timeHeader: string;
+  signatureHeader: string;
+}
+
+/** RFC 8705: templates of the client's certificate and its private key (PEM), presented to the token endpoint and to the API alone. */
+export interface ClientCertificateDefinition {
+  certificate: string;
+  privateKey: string;
+}
+
 /** What of the protocol's own parameters this provider has another name for. */
 export type RenamedParameter = "client_id" | "client_secret" | "redirect_uri" | "code";
+
+/** The same of the authorization request alone. */
+export type RenamedInAuthorization = "client_id" | "redirect_uri" | "response_type" | "state";

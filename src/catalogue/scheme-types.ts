@@ -2,17 +2,25 @@ import type { AppInstallationSchemeDefinition, AwsSigV4SchemeDefinition, TwoStep
 import type {
   AccountMapping,
   ApplyDefinition,
-  FieldCondition,
-  FieldDefinition,
   QuirkUse,
   RevocationDefinition,
   TokenAuthMethod,
   TokenBodyFormat,
 } from "./field-types.ts";
-import type { ClientSecretJwtDefinition, LongLivedDefinition, RenamedParameter } from "./oauth2-types.ts";
+import type { NativeSchemeDefinition } from "./native-types.ts";
+import type {
+  ClientCertificateDefinition,
+  ClientSecretJwtDefinition,
+  FollowUpDefinition,
+  LongLivedDefinition,
+  RenamedInAuthorization,
+  RenamedParameter,
+  RequestSignatureDefinition,
+} from "./oauth2-types.ts";
 import type { ErrorMeaning, SchemeBase } from "./scheme-base.ts";
 
 export type * from "./exchange-types.ts";
+export type * from "./native-types.ts";
 export type * from "./oauth2-types.ts";
 export type { ErrorMeaning, SchemeBase } from "./scheme-base.ts";
 
@@ -43,9 +51,19 @@ export interface OAuth2SchemeDefinition extends SchemeBase {
   revocation?: RevocationDefinition;
   /** Where a client registers itself (RFC 7591). */
   registrationUrl?: string;
+  /** The provider takes the address of a document about the client as its id (OAuth Client ID Metadata Document): nobody has to register one. */
+  clientIdMetadataDocument?: boolean;
+  /** Template of what is sent as `redirect_uri` where the provider has a name of its own for ours, which it redirects to all the same. */
+  redirectUri?: string;
+  /**
+   * The answer at the redirect URI has no code but these parameters, whose values are templates (compared without regard to case): the app
+   * itself may enter, and asks for tokens of its own (RFC 6749 section 4.4), anew each time. What they say proves nothing about who came back.
+   */
+  consentAnswer?: Record<string, string>;
   /** What the tokens are for (RFC 8707): sent with every authorization, token and refresh request. */
   resource?: string;
   longLived?: LongLivedDefinition;
+  followUp?: FollowUpDefinition;
   userinfoUrl?: string;
   jwksUri?: string;
   deviceAuthorizationUrl?: string;
@@ -62,7 +80,10 @@ export interface OAuth2SchemeDefinition extends SchemeBase {
   tokenBodyFormat?: TokenBodyFormat;
   /** The protocol's name of a parameter to this provider's, in every request. */
   parameterNames?: Partial<Record<RenamedParameter, string>>;
+  /** The same in the authorization request alone, and for `state` in its answer. */
+  authorizationParameterNames?: Partial<Record<RenamedInAuthorization, string>>;
   authorizationParameters?: Record<string, string>;
+  tokenRequestSignature?: RequestSignatureDefinition;
   tokenParameters?: Record<string, string>;
   refreshParameters?: Record<string, string>;
   tokenHeaders?: Record<string, string>;
@@ -82,6 +103,8 @@ export interface ClientCredentialsSchemeDefinition extends SchemeBase {
   tokenParameters?: Record<string, string>;
   tokenHeaders?: Record<string, string>;
   revocationUrl?: string;
+  clientCertificate?: ClientCertificateDefinition;
+  followUp?: FollowUpDefinition;
   apply?: ApplyDefinition;
   quirks?: QuirkUse[];
   errorCodes?: Record<string, ErrorMeaning>;
@@ -177,56 +200,6 @@ export interface SignedJwtSchemeDefinition extends SchemeBase {
 export interface NoneSchemeDefinition extends SchemeBase {
   type: "NONE";
 }
-
-/** A protocol of its own: a database, a broker, a store. A credential is what was typed; a probe connects with it and asks one question. */
-export interface NativeSchemeDefinition extends SchemeBase {
-  type: "NATIVE";
-  /** Name of the protocol family, src/probes/index.ts. One that is not there (yet) cannot be tested. */
-  probe: string;
-  fields: FieldDefinition[];
-  /** The fields that say where secrets go: who changes one of them types the secrets again (design 5.14). */
-  address: string[];
-  /** What is the same for every user of this connector, and no field. */
-  constants?: Record<string, string>;
-  /** For the families that speak HTTP: the one harmless call, the first that fits what was typed. */
-  requests?: ProbeRequest[];
-}
-
-/** A call that proves something. Templates are `{connection.x}` and `{connection.x|default}`. */
-export interface ProbeRequest {
-  /** Fits while every condition holds, and every value in its URL and body is there. */
-  when?: FieldCondition[];
-  /** Asked first, by a form (RFC 6749): the `access_token` of its answer is `{connection.accessToken}` then. */
-  token?: { url: string; parameters: Record<string, string> };
-  /** Default GET. */
-  method?: "GET" | "POST" | "HEAD" | "OPTIONS" | "PROPFIND";
-  /** Where: a URL field and a path behind it, or a complete template. */
-  url: string;
-  /** The first whose fields are all filled, and whose condition holds, is applied; none where none does. */
-  login?: ProbeLogin[];
-  headers?: Record<string, string>;
-  /** A JSON field that holds further headers by name. */
-  headersFrom?: string;
-  query?: Record<string, string>;
-  /** A text as it is, anything else as JSON. */
-  body?: unknown;
-  /** Default: any 2xx. */
-  expectedStatus?: number[];
-  /** What the JSON answer holds when it is well, where the status does not tell; without `equals` anything. `otherwise`: what it means if not. */
-  expectedBody?: { path: string; equals?: string | number | boolean; otherwise?: ProbeMeaning };
-  /** By status: what it means here, where that is not what HTTP says. */
-  meanings?: Record<string, ProbeMeaning>;
-}
-
-/** Either HTTP Basic (RFC 7617), or a header of this name. */
-export interface ProbeLogin {
-  when?: FieldCondition[];
-  basic?: { username: string; password: string };
-  header?: { name: string; value: string };
-}
-
-/** The TestCodes that an HTTP status can mean. */
-export type ProbeMeaning = "INVALID_CREDENTIALS" | "PERMISSION_DENIED" | "RESOURCE_NOT_FOUND" | "RATE_LIMITED" | "PROVIDER_ERROR";
 
 /** Discriminated by `type`: later schemes add their own member. */
 export type SchemeDefinition =

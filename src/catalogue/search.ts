@@ -3,6 +3,7 @@ import type { ConnectorDefinition } from "./types.ts";
 interface Entry {
   definition: ConnectorDefinition;
   slug: string;
+  aliases: readonly string[];
   name: string;
   words: Word[];
   categories: string[];
@@ -54,11 +55,12 @@ function entryOf(definition: ConnectorDefinition, words: Map<string, Word>): Ent
     words.set(text, word);
     return word;
   };
-  const { slug, popularity = 0 } = definition;
-  const all = [...new Set([...name.split(" "), ...normalise(slug).split(" ")])];
+  const { slug, aliases = [], popularity = 0 } = definition;
+  const all = [...new Set([...name.split(" "), ...[slug, ...aliases].flatMap((one) => normalise(one).split(" "))])];
   return {
     definition,
     slug,
+    aliases,
     name,
     words: all.map(wordOf),
     categories: definition.categories.map(normalise),
@@ -68,7 +70,8 @@ function entryOf(definition: ConnectorDefinition, words: Map<string, Word>): Ent
 }
 
 function rankOf(entry: Entry, { text, joined, terms }: Query): number {
-  if (entry.slug === text || entry.slug === text.replaceAll(" ", "-")) return RANK.slug;
+  const asSlug = text.replaceAll(" ", "-");
+  if (entry.slug === text || entry.slug === asSlug || entry.aliases.includes(asSlug)) return RANK.slug;
   if (entry.name === text) return RANK.name;
   if (entry.name.startsWith(text)) return RANK.namePrefix;
   if (terms.every((term) => entry.words.some((word) => word.text.startsWith(term.text)))) return RANK.wordPrefix;

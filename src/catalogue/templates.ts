@@ -1,48 +1,18 @@
-import { FUNCTION_CALL, TEMPLATE_FUNCTIONS, type TemplateFunction } from "./template-functions.ts";
-import type { ConnectionValues, ConnectorDefinition, FieldDefinition, SchemeDefinition } from "./types.ts";
+import {
+  FUNCTION_CALL,
+  KEYED_FUNCTIONS,
+  type KeyedFunction,
+  TEMPLATE_FUNCTIONS,
+  type TemplateFunction,
+} from "./template-functions.ts";
+import { isMoment, momentOf } from "./template-moments.ts";
+import { type CallVariable, type HostRule, type HostRules, TemplateError, type TemplateScope } from "./template-scope.ts";
 
-/** What the variables of a template stand for. */
-export interface TemplateScope {
-  /** `{connection.*}` */
-  connection?: ConnectionValues;
-  /** `{client.id}` */
-  clientId?: string;
-  /** `{token}` and `{refreshToken}`: never in a URL that is logged or shown. */
-  token?: string;
-  refreshToken?: string;
-  /** `{random}` and `{now}`: what makes one call another than the last; the same wherever one call names them. */
-  random?: string;
-  now?: string;
-}
-
-/**
- * How a variable may fill a place in a host (design 5.14): a closed list, or so many DNS labels before a literal suffix. WHOLE: the user's
- * own host, which stands at the end of the template's; BASE_URL: the user's own address, with which the template begins.
- */
-export type HostRule = { oneOf: readonly string[] } | { labels: number } | "WHOLE" | "BASE_URL";
-export type HostRules = ReadonlyMap<string, HostRule>;
-
-/** A template could not be filled safely. `variable` is its name, such as `connection.subdomain`; the value is never shown. */
-export class TemplateError extends Error {
-  readonly variable: string;
-  readonly reason: "UNFILLED" | "HOST" | "SYNTAX";
-
-  constructor(variable: string, reason: TemplateError["reason"]) {
-    super(
-      {
-        UNFILLED: `The value “${variable}” is missing.`,
-        HOST: `The value “${variable}” is not a host name that this connector accepts.`,
-        SYNTAX: `“${variable}” is not a complete URL.`,
-      }[reason],
-    );
-    this.name = "TemplateError";
-    this.variable = variable;
-    this.reason = reason;
-  }
-}
+export { type CallVariable, type HostRule, type HostRules, TemplateError, type TemplateScope } from "./template-scope.ts";
 
 /** Nothing else in braces is a variable: a GraphQL query in a body has braces of its own. */
-const VARIABLE = /\{(connection\.[A-Za-z][A-Za-z0-9]*|client\.id|token|refreshToken|random|now)(?:\|([^{}]*))?\}/g;
+const VARIABLE =
+  /\{(connection\.[A-Za-z][A-Za-z0-9]*|client\.id|call\.[A-Za-z0-9]+|token|refreshToken|assertion|random|now(?:[+:][A-Za-z0-9+:]+)?)(?:\|([^{}]*))?\}/g;
 /** It begins with an origin, or with a variable for the whole address. A fragment is for pages that route in the browser. */
 const URL_PARTS = /^(https?:\/\/[^/?#]+|\{connection\.[A-Za-z0-9]+\})((?:\/[^?#]*)?)(\?[^#]*)?(#[^{}]*)?$/;
 const DNS_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i;
@@ -56,13 +26,26 @@ export function variablesOf(template: string): string[] {
 export function expand(template: string, scope: TemplateScope): string {
   // Calls first and from the outside, so that what a value holds is never read as a template itself.
   const parts = template.split(FUNCTION_CALL);
-  return parts
-    .map((text, index) => {
-      if (index % 3 === 1) return "";
-      if (index % 3 === 0) return fill(text, (name, fallback) => filledValue(name, fallback, scope));
-      return TEMPLATE_FUNCTIONS[parts[index - 1] as TemplateFunction](expand(text, scope));
-    })
-    .join("");
+  let filled = "";
+  // What stands between calls, then of each call its name, or its name with a key, and what it is about.
+  for (let at = 0; at < parts.length; at += 5) {
+    filled += fill(parts[at] ?? "", (name, fallback) => filledValue(name, fallback, scope));
+    const [plain, keyed, key = "", content] = parts.slice(at + 1, at + 5);
+    if (content === undefined) continue;
+    const text = expand(content, scope);
+    filled += plain ? TEMPLATE_FUNCTIONS[plain as TemplateFunction](text) : signedBy(keyed as KeyedFunction, text, key, scope);
+  }
+  return filled;
+}
+
+function signedBy(name: KeyedFunction, text: string, key: string, scope: TemplateScope): string {
+  const value = filledValue(key, undefined, scope);
+  try {
+    return KEYED_FUNCTIONS[name](text, value);
+  } catch {
+    // The library's own message may quote the key.
+    throw new TemplateError(key, "KEY");
+  }
 }
 
 /** Fills every string inside a JSON value. */
@@ -102,93 +85,11 @@ export function hostVariablesOf(template: string): string[] {
   return variablesOf(URL_PARTS.exec(template)?.[1] ?? template);
 }
 
-/** A connector's rules for host variables, by the variable's full name. */
-export function hostRulesOf(
-  scheme: Pick<SchemeDefinition, "fields" | "discovered"> & { type?: SchemeDefinition["type"] },
-): HostRules {
-  const rules = new Map<string, HostRule>();
-  for (const field of scheme.fields ?? []) {
-    // Whoever names a whole host owns the secrets that go there: where the client is the project's, nobody but the project does.
-    const isOwners = field.for === "authConfig" || (scheme.type !== "OAUTH2" && scheme.type !== "OAUTH1");
-    rules.set(`connection.${field.name}`, hostRuleOf(isOwners ? field : { ...field, type: "STRING" }));
-  }
-  for (const value of scheme.discovered ?? []) {
-    const name = `connection.${value.name}`;
-    if (rules.has(name)) continue;
-    rules.set(name, value.options ? { oneOf: value.options } : { labels: value.hostLabels ?? 1 });
-  }
-  return rules;
-}
-
-function hostRuleOf({ options, type, hostLabels = 1 }: FieldDefinition): HostRule {
-  if (options) return { oneOf: options.map((option) => option.value) };
-  if (type === "HOST") return "WHOLE";
-  return type === "URL" ? "BASE_URL" : { labels: hostLabels };
-}
-
-/** Every URL template of a connector, the API's among them. */
-export function urlTemplatesOf(definition: Pick<ConnectorDefinition, "schemes" | "api">): string[] {
-  const urls = definition.schemes.flatMap((scheme) => [
-    ...Object.values(endpointsOf(scheme)),
-    revocationUrlOf(scheme),
-    ...loginUrlsOf(scheme),
-    ...longLivedUrlsOf(scheme),
-  ]);
-  const { baseUrl, verification } = definition.api ?? {};
-  return [...urls, baseUrl, verification?.baseUrl].filter((url) => url !== undefined);
-}
-
-const ENDPOINTS = [
-  "authorizationUrl",
-  "tokenUrl",
-  "refreshUrl",
-  "registrationUrl",
-  "revocationUrl",
-  "userinfoUrl",
-  "jwksUri",
-  "deviceAuthorizationUrl",
-  "pushedAuthorizationUrl",
-  "requestTokenUrl",
-  "accessTokenUrl",
-  "userTokenUrl",
-  "userCheckUrl",
-] as const;
-
-/** A scheme's endpoints, whatever its type: those that it has. */
-export function endpointsOf(scheme: SchemeDefinition): Partial<Record<(typeof ENDPOINTS)[number], string>> {
-  const all = scheme as Partial<Record<(typeof ENDPOINTS)[number], string>>;
-  return Object.fromEntries(ENDPOINTS.flatMap((name) => (all[name] === undefined ? [] : [[name, all[name]]])));
-}
-
-/** Where a login of the provider's own making sends what was typed. */
-export function loginUrlsOf(scheme: SchemeDefinition): string[] {
-  return scheme.type === "TWO_STEP" ? [...scheme.login, ...(scheme.refresh ? [scheme.refresh] : [])].map(({ url }) => url) : [];
-}
-
-/** Where a short-lived token is traded. */
-function longLivedUrlsOf(scheme: SchemeDefinition): string[] {
-  const own = scheme.type === "OAUTH2" ? scheme.longLived : undefined;
-  return own ? [own.url, ...(own.renewal ? [own.renewal.url] : [])] : [];
-}
-
-/** Where a way to revoke that is not RFC 7009 is. */
-export function revocationUrlOf(scheme: SchemeDefinition): string | undefined {
-  return scheme.type === "OAUTH2" ? scheme.revocation?.url : undefined;
-}
-
-/**
- * True where the operator may set a default app for a connector: no host of it is anybody's choice, so the operator's
- * client secret can go to no other place (design 5.14).
- */
-export function managedAppAllowed(definition: ConnectorDefinition): boolean {
-  return definition.kind !== "CUSTOM" && urlTemplatesOf(definition).every((url) => hostVariablesOf(url).length === 0);
-}
-
 function expandOrigin(template: string, scope: TemplateScope, rules: HostRules): string {
   const origin = fill(template, (name, fallback, offset, length) => {
     const value = filledValue(name, fallback, scope).toLowerCase();
     const rule = rules.get(name) ?? { labels: 1 };
-    const behind = template.slice(offset + length);
+    const behind = withClosedLists(template.slice(offset + length), scope, rules);
     const accepted = template[offset - 1] === ":" ? behind === "" && isPort(value) : acceptsHostValue(rule, value, behind);
     if (!accepted) throw new TemplateError(name, "HOST");
     return value;
@@ -197,6 +98,16 @@ function expandOrigin(template: string, scope: TemplateScope, rules: HostRules):
   if (origin !== template && URL.parse(origin)?.origin !== origin.replace(/^(https:.*):443$|^(http:.*):80$/, "$1$2"))
     throw new TemplateError(template, "HOST");
   return origin;
+}
+
+/** A value of a closed list is as literal as the template: the data say it. */
+function withClosedLists(template: string, scope: TemplateScope, rules: HostRules): string {
+  return template.replaceAll(VARIABLE, (whole, name: string, fallback: string | undefined) => {
+    const rule = rules.get(name);
+    if (typeof rule !== "object" || !("oneOf" in rule)) return whole;
+    const value = filledValue(name, fallback, scope).toLowerCase();
+    return rule.oneOf.includes(value) ? value : whole;
+  });
 }
 
 function acceptsHostValue(rule: HostRule, value: string, suffix: string): boolean {
@@ -228,7 +139,8 @@ function expandBase(template: string, scope: TemplateScope, rules: HostRules): s
 
 function filledValue(name: string, fallback: string | undefined, scope: TemplateScope): string {
   const value = lookup(name, scope);
-  if (value !== undefined && value !== null && value !== "") return String(value);
+  // A call without parameters has none, and is signed so.
+  if (value !== undefined && value !== null && (value !== "" || name.startsWith("call."))) return String(value);
   if (fallback !== undefined) return fallback;
   throw new TemplateError(name, "UNFILLED");
 }
@@ -238,7 +150,9 @@ function lookup(name: string, scope: TemplateScope): unknown {
   if (name === "token") return scope.token;
   if (name === "refreshToken") return scope.refreshToken;
   if (name === "random") return scope.random;
-  if (name === "now") return scope.now;
+  if (name === "assertion") return scope.assertion;
+  if (isMoment(name)) return scope.now && momentOf(name, scope.now);
+  if (name.startsWith("call.")) return scope.call?.[name.slice("call.".length) as CallVariable];
   if (!name.startsWith("connection.") || !scope.connection) return undefined;
   const key = name.slice("connection.".length);
   return Object.hasOwn(scope.connection, key) ? scope.connection[key] : undefined;

@@ -42,6 +42,8 @@ export interface ApiDefinition {
 
 export interface ConnectorDefinition {
   slug: string;
+  /** Other names under which it is found. */
+  aliases?: string[];
   name: string;
   description: string | null;
   kind: ConnectorKind;
@@ -72,6 +74,7 @@ export type DiscoveredEndpoints = Pick<
   | "pushedAuthorizationUrl"
   | "pushedAuthorizationRequired"
   | "issInAuthorizationResponse"
+  | "clientIdMetadataDocument"
   | "idTokenAlgorithms"
 > & {
   issuer: string;
