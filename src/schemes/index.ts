@@ -3,6 +3,7 @@ import { handler as awsSigV4 } from "./aws-sigv4/index.ts";
 import { handler as oauth1 } from "./oauth1/index.ts";
 import { applyToken } from "./oauth2/index.ts";
 import { apiKey, basic, bearerToken, native, none, oauth1Tokens } from "./static/index.ts";
+import { handler as twoStepHandler } from "./two-step/apply.ts";
 import type { SchemeHandler } from "./types.ts";
 
 /** Schemes whose access token goes onto a call as RFC 6750 says, unless the connector's data says otherwise. */
@@ -25,7 +26,7 @@ export const SCHEMES: Record<SchemeDefinition["type"], SchemeHandler> = {
   BEARER_TOKEN: bearerToken,
   BASIC: basic,
   SIGNED_JWT: tokens("Signed JWT", false),
-  TWO_STEP: tokens("Login for a token", false),
+  TWO_STEP: twoStepHandler,
   AWS_SIGV4: awsSigV4,
   APP_INSTALLATION: tokens("App installation", true),
   NATIVE: native,
@@ -33,6 +34,7 @@ export const SCHEMES: Record<SchemeDefinition["type"], SchemeHandler> = {
 };
 
 export * as appInstallation from "./app-installation/index.ts";
+export { clientTls } from "./client-certificate.ts";
 export * as oauth1 from "./oauth1/index.ts";
 export * as oauth2 from "./oauth2/index.ts";
 export * as signedJwt from "./signed-jwt/index.ts";

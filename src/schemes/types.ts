@@ -2,6 +2,7 @@ import type { ApiDefinition, ConnectionValues, SchemeDefinition } from "../catal
 import type { TestResult } from "../lib/errors.ts";
 import type { Secret } from "../lib/secret.ts";
 import type { AppliedToken, Fetch } from "./oauth2/types.ts";
+import type { SignableCall } from "./signable-call.ts";
 
 /** The public `TestResult` without its time. */
 export type TestOutcome = Omit<TestResult, "at">;
@@ -9,18 +10,8 @@ export type TestOutcome = Omit<TestResult, "at">;
 /** What a credential adds to an API call; header names in lower case. */
 export type AppliedCredential = AppliedToken;
 
-/** The call that is about to be made, for schemes that sign each one (RFC 5849). */
-export interface OutboundRequest {
-  method: string;
-  /** Complete, with its query. */
-  url: string;
-  /** The parameters of a form body; null: another kind of body, or none. */
-  form: URLSearchParams | null;
-  /** What else it carries, names in lower case, for a signature that covers some of it (AWS). */
-  headers?: Readonly<Record<string, string>>;
-  /** STREAMED: it is on its way, and gone when all of it has been seen. Absent or null: none. */
-  body?: Uint8Array | "STREAMED" | null;
-}
+/** The call that is about to be made. */
+export type OutboundRequest = SignableCall;
 
 export interface ApplyInput {
   scheme: SchemeDefinition;

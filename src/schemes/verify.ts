@@ -1,8 +1,10 @@
 import { atPath } from "../catalogue/paths.ts";
-import { expandJson, expandUrl, hostRulesOf, TemplateError, type TemplateScope } from "../catalogue/templates.ts";
+import { hostRulesOf } from "../catalogue/scheme-urls.ts";
+import { expandJson, expandUrl, TemplateError, type TemplateScope } from "../catalogue/templates.ts";
 import type { VerificationDefinition } from "../catalogue/types.ts";
 import { EgressError } from "../egress/errors.ts";
 import { Failure } from "../lib/failure.ts";
+import { clientTls } from "./client-certificate.ts";
 import { identityFrom } from "./oauth2/identify.ts";
 import type { ProviderIdentity } from "./oauth2/types.ts";
 import type { TestCode, TestOutcome, VerifyInput } from "./types.ts";
@@ -54,6 +56,7 @@ function call(input: VerifyInput, baseUrl: string, verification: VerificationDef
     ...verification.headers,
     ...applied.headers,
   };
+  const tls = clientTls(input);
   const timeoutMs = input.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   return input.fetch(url.href, {
     method: verification.method,
@@ -62,6 +65,7 @@ function call(input: VerifyInput, baseUrl: string, verification: VerificationDef
     redirect: "manual",
     timeoutMs,
     maxBytes: MAX_BYTES,
+    ...(tls && { tls }),
   });
 }
 

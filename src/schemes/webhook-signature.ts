@@ -1,30 +1,41 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
+import { errors, jwtVerify } from "jose";
 import { Webhook } from "standardwebhooks";
-import type { HmacSignature, StandardWebhooksSignature, WebhookSignature } from "../catalogue/types.ts";
+import { atPath } from "../catalogue/paths.ts";
+import type { BodyTokenSignature, HmacSignature, StandardWebhooksSignature, WebhookSignature } from "../catalogue/types.ts";
 import type { Secret } from "../lib/secret.ts";
-
-/** A webhook as it came. */
-export interface SignedCall {
-  method: string;
-  /** As the provider knows it, with its query string. */
-  url: string;
-  /** Of several headers with one name the first counts. */
-  header(name: string): string | null;
-  body: Buffer;
-}
+import { jsonOf, type SignedCall } from "./webhook-call.ts";
 
 /** `null`: it is the provider's. Else what is wrong with it, for whoever reads the log. */
-export type Refusal = "SIGNATURE_MISSING" | "SIGNATURE_WRONG" | "TOO_OLD";
+export type Refusal = "SIGNATURE_MISSING" | "SIGNATURE_WRONG" | "TOO_OLD" | "OTHER_ADDRESS";
 
 const TOLERANCE_MS = 5 * 60_000;
 
 /** Whether whoever sent a webhook has the secret, by the provider's own way to sign. */
-export function checkSignature(how: WebhookSignature, secret: Secret, call: SignedCall, now: Date): Refusal | null {
+export async function checkSignature(
+  how: WebhookSignature,
+  secret: Secret,
+  call: SignedCall,
+  now: Date,
+): Promise<Refusal | null> {
   if (how.type === "STANDARD_WEBHOOKS") return checkStandard(how, secret, call);
+  if (how.type === "BODY_TOKEN") return checkBodyToken(how, secret, call);
   const given = call.header(how.header);
   if (!given) return "SIGNATURE_MISSING";
-  if (how.type === "TOKEN") return isEqual(Buffer.from(given), Buffer.from(secret.reveal())) ? null : "SIGNATURE_WRONG";
+  if (how.type === "TOKEN") return isSameText(given, secret.reveal()) ? null : "SIGNATURE_WRONG";
+  if (how.type === "JWT") return checkJwt(given, secret, call, now);
   return checkHmac(how, secret, call, { given, now });
+}
+
+/** Takes as long whatever the texts have in common. */
+export function isSameText(a: string, b: string): boolean {
+  return isEqual(Buffer.from(a), Buffer.from(b));
+}
+
+/** The body without the secret that came in it. */
+export function withoutToken(how: WebhookSignature, body: unknown): unknown {
+  if (how.type === "BODY_TOKEN") for (const holder of holdersOf(how, body)) delete holder[how.member];
+  return body;
 }
 
 function checkHmac(
@@ -63,7 +74,8 @@ function signed({ content = "{body}" }: HmacSignature, call: SignedCall, timesta
     method: Buffer.from(call.method),
     url: Buffer.from(call.url),
   };
-  const pieces = content.split(/\{(\w+)\}/).map((piece, index) => (index % 2 === 1 ? values[piece]! : Buffer.from(piece)));
+  const filled = (name: string) => values[name] ?? Buffer.from(call.header(name) ?? "");
+  const pieces = content.split(/\{([\w-]+)\}/).map((piece, index) => (index % 2 === 1 ? filled(piece) : Buffer.from(piece)));
   return Buffer.concat(pieces);
 }
 
@@ -76,6 +88,29 @@ function checkStandard({ headerPrefix }: StandardWebhooksSignature, secret: Secr
     return null;
   } catch (error) {
     return error instanceof Error && /timestamp/i.test(error.message) ? "TOO_OLD" : "SIGNATURE_WRONG";
+  }
+}
+
+/** No holder at all is no proof either. */
+function checkBodyToken(how: BodyTokenSignature, secret: Secret, call: SignedCall): Refusal | null {
+  const tokens = holdersOf(how, jsonOf(call)).map((holder) => holder[how.member]);
+  if (tokens.length === 0 || !tokens.every((token) => typeof token === "string")) return "SIGNATURE_MISSING";
+  return tokens.every((token) => isSameText(token, secret.reveal())) ? null : "SIGNATURE_WRONG";
+}
+
+function holdersOf({ each }: BodyTokenSignature, body: unknown): Record<string, unknown>[] {
+  const holders = each === undefined ? [body] : [atPath(body, each)].flat();
+  return holders.every((holder) => typeof holder === "object" && holder !== null) ? (holders as Record<string, unknown>[]) : [];
+}
+
+async function checkJwt(given: string, secret: Secret, call: SignedCall, now: Date): Promise<Refusal | null> {
+  const expected = { algorithms: ["HS256"], audience: call.url, requiredClaims: ["exp"], currentDate: now };
+  try {
+    await jwtVerify(given, Buffer.from(secret.reveal()), expected);
+    return null;
+  } catch (error) {
+    if (error instanceof errors.JWTExpired) return "TOO_OLD";
+    return error instanceof errors.JWTClaimValidationFailed && error.claim === "aud" ? "OTHER_ADDRESS" : "SIGNATURE_WRONG";
   }
 }
 

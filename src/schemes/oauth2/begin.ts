@@ -3,7 +3,7 @@ import { PROTOCOL_PARAMETERS } from "../../catalogue/protocol-parameters.ts";
 import { configure, endpoint, expandAll } from "./client.ts";
 import { createExchange } from "./exchange.ts";
 import { hasQuirk } from "./quirks.ts";
-import { resourceParameter, shapeAuthorizationUrl } from "./requests.ts";
+import { resourceParameter, sentRedirectUri, shapeAuthorizationUrl } from "./requests.ts";
 import type { BeginInput, BeginResult } from "./types.ts";
 
 /**
@@ -17,7 +17,7 @@ export async function begin(input: BeginInput): Promise<BeginResult> {
     ...Object.fromEntries(Object.entries(input.parameters ?? {}).filter(([name]) => !PROTOCOL_PARAMETERS.has(name))),
     ...(input.loginHint && { login_hint: input.loginHint }),
     ...resourceParameter(input.client),
-    redirect_uri: input.client.redirectUri,
+    redirect_uri: sentRedirectUri(input.client),
     response_type: "code",
     state: input.state,
     ...(input.scopes.length > 0 && { scope: input.scopes.join(scheme.scopeSeparator ?? " ") }),

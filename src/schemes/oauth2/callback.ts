@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { endpoint } from "./client.ts";
+import { endpoint, expandAll } from "./client.ts";
 import { failure, inert, meaningOf, providerFailure } from "./failures.ts";
 import { quirkValue } from "./quirks.ts";
 import type { CallbackCheck, CallbackParameters, OAuth2Client } from "./types.ts";
@@ -13,13 +13,19 @@ const SINGLE = ["state", "iss", "error", "error_description"];
  * Throws a Failure for anything but a code or a refusal by the user.
  */
 export function checkCallback(client: OAuth2Client, parameters: CallbackParameters): CallbackCheck {
-  for (const name of [...SINGLE, codeParameter(client)]) {
+  for (const name of [
+    ...SINGLE,
+    stateParameter(client),
+    codeParameter(client),
+    ...Object.keys(client.scheme.consentAnswer ?? {}),
+  ]) {
     if (parameters.getAll(name).length > 1) throw malformed(`The answer has “${name}” more than once.`);
   }
   checkIssuer(client, parameters);
   checkSignature(client, parameters);
   const error = parameters.get("error");
   if (error !== null) return classifyAuthorizationError(client, parameters);
+  if (client.scheme.consentAnswer) return checkConsent(client, client.scheme.consentAnswer, parameters);
   if (!parameters.get(codeParameter(client))) throw malformed("The provider's answer has neither a code nor an error.");
   return { outcome: "CODE" };
 }
@@ -29,10 +35,26 @@ export function codeParameter({ scheme }: Pick<OAuth2Client, "scheme">): string 
   return quirkValue(scheme, "code-param") ?? "code";
 }
 
+/** What the state is called there. */
+export function stateParameter({ scheme }: Pick<OAuth2Client, "scheme">): string {
+  return scheme.authorizationParameterNames?.state ?? "state";
+}
+
+/** An answer that brings nothing but its word. Another one than the connection is for, another tenant's, is not taken. */
+function checkConsent(client: OAuth2Client, wanted: Record<string, string>, parameters: CallbackParameters): CallbackCheck {
+  const filled = expandAll(client, wanted);
+  for (const name of Object.keys(wanted)) {
+    // What is left empty here is nothing that could be held against the answer.
+    if (filled[name] && parameters.get(name)?.toLowerCase() === filled[name].toLowerCase()) continue;
+    throw malformed(`The answer's “${name}” is not what this connection needs.`);
+  }
+  return { outcome: "CODE" };
+}
+
 /** RFC 6749 section 4.1.2.1. The user's no is an outcome; everything else is thrown as a Failure. */
 export function classifyAuthorizationError(client: OAuth2Client, parameters: CallbackParameters): CallbackCheck {
   const meaning = meaningOf(client.scheme, parameters.get("error") ?? "", parameters.get("error_description"));
-  const quoted = [parameters.get("state"), parameters.get(codeParameter(client))];
+  const quoted = [parameters.get(stateParameter(client)), parameters.get(codeParameter(client))];
   const code = withoutSecrets(parameters.get("error") ?? "", quoted);
   const description = withoutSecrets(parameters.get("error_description"), quoted);
   if (meaning === "DENIED") return { outcome: "DENIED", providerMessage: inert(description, 500) };

@@ -2,6 +2,7 @@ import * as oidc from "openid-client";
 import { configure, endpoint, expandAll, originOf } from "./client.ts";
 import { createExchange } from "./exchange.ts";
 import { explainFlow } from "./failures.ts";
+import { followUp } from "./follow-up.ts";
 import { quirkValue } from "./quirks.ts";
 import { resourceParameter } from "./requests.ts";
 import { tokenSet } from "./token-set.ts";
@@ -32,7 +33,7 @@ export async function clientCredentials(input: ClientCredentialsInput): Promise<
     };
     const grantType = quirkValue(client.scheme, "grant-type") ?? "client_credentials";
     const answer = await oidc.genericGrantRequest(config, grantType, parameters);
-    return { ...tokenSet(client, answer, exchange, scopes), refreshToken: null };
+    return await followUp(input, { ...tokenSet(client, answer, exchange, scopes), refreshToken: null });
   } catch (error) {
     throw explainFlow(exchange.explain(error));
   }

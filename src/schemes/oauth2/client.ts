@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import * as oidc from "openid-client";
-import { expand, expandUrl, hostRulesOf, TemplateError, type TemplateScope } from "../../catalogue/templates.ts";
+import { hostRulesOf } from "../../catalogue/scheme-urls.ts";
+import { expand, expandUrl, TemplateError, type TemplateScope } from "../../catalogue/templates.ts";
 import type { ApiDefinition, ConnectionValues, SchemeBase, SchemeDefinition } from "../../catalogue/types.ts";
 import { clientSecretJwt } from "./client-secret-jwt.ts";
 import { failure } from "./failures.ts";

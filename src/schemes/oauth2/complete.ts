@@ -1,8 +1,10 @@
 import * as oidc from "openid-client";
-import { checkCallback, codeParameter } from "./callback.ts";
+import { checkCallback, codeParameter, stateParameter } from "./callback.ts";
 import { configure, endpoint, expandAll } from "./client.ts";
+import { clientCredentials } from "./client-credentials.ts";
 import { createExchange } from "./exchange.ts";
 import { failure } from "./failures.ts";
+import { followRefresh, followUp } from "./follow-up.ts";
 import { discoverFromUserinfo } from "./identify.ts";
 import { longLived, renewLongLived } from "./long-lived.ts";
 import { hasQuirk } from "./quirks.ts";
@@ -16,10 +18,12 @@ import type { CompleteInput, OAuth2Client, RefreshInput, TokenSet } from "./type
  */
 export async function complete(input: CompleteInput): Promise<TokenSet> {
   if (checkCallback(input.client, input.parameters).outcome !== "CODE") throw failure("INVALID_GRANT");
-  if (input.parameters.get("state") !== input.state) throw failure("STATE_MISMATCH");
+  if (input.parameters.get(stateParameter(input.client)) !== input.state) throw failure("STATE_MISMATCH");
   const fromCallback = discover(input.client.scheme, "callback", (path) => input.parameters.get(path));
   const client: OAuth2Client = { ...input.client, values: { ...input.client.values, ...fromCallback } };
   const { scheme } = client;
+  // There is no code to redeem: the app may enter by itself from now on.
+  if (scheme.consentAnswer) return clientCredentials({ ...input, client });
   const exchange = createExchange({
     ...input,
     client,
@@ -40,7 +44,8 @@ export async function complete(input: CompleteInput): Promise<TokenSet> {
     const parameters = { ...expandAll(client, scheme.tokenParameters), ...resourceParameter(client) };
     const answer = await oidc.authorizationCodeGrant(config, callbackUrl(client, input), checks, parameters);
     const first = tokenSet(client, answer, exchange, scopesIn(client, input), fromCallback);
-    const tokens = await longLived({ ...input, client, token: first.accessToken }, first);
+    const traded = await longLived({ ...input, client, token: first.accessToken }, first);
+    const tokens = await followUp({ ...input, client }, traded);
     return await discoverFromUserinfo({ ...input, client, tokens });
   } catch (error) {
     throw exchange.explain(error);
@@ -72,7 +77,7 @@ export async function refresh(input: RefreshInput): Promise<TokenSet> {
       ...(hasQuirk(client.scheme, "redirect-uri-on-refresh") && client.redirectUri && { redirect_uri: client.redirectUri }),
     };
     const answer = await oidc.refreshTokenGrant(config, input.refreshToken.reveal(), parameters);
-    return tokenSet(client, answer, exchange, input.scopes, {});
+    return await followRefresh(input, tokenSet(client, answer, exchange, input.scopes, {}));
   } catch (error) {
     throw exchange.explain(error);
   }
@@ -82,7 +87,9 @@ export async function refresh(input: RefreshInput): Promise<TokenSet> {
 function callbackUrl(client: OAuth2Client, input: CompleteInput): URL {
   const url = new URL(client.redirectUri);
   for (const name of ["code", "state", "iss"]) {
-    const value = input.parameters.get(name === "code" ? codeParameter(client) : name);
+    const value = input.parameters.get(
+      name === "code" ? codeParameter(client) : name === "state" ? stateParameter(client) : name,
+    );
     if (value !== null && (name !== "iss" || client.scheme.issuer)) url.searchParams.set(name, value);
   }
   return url;

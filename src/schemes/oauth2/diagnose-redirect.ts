@@ -61,6 +61,13 @@ async function judge(input: RedirectInput, answer: Answer): Promise<Check> {
     return skipped(NAME, `The authorization endpoint could not be asked: ${answer.details.message}`, answer.details.remedy);
   }
   if (answer.kind === "REDIRECT_URI_REFUSED") return unregistered(input);
+  if (input.client.scheme.redirectUri) {
+    return skipped(
+      NAME,
+      "The provider knows our redirect URI by a name of its own, and does not tell what that stands for.",
+      `Compare in its developer console: the name has to lead to ${redirectUri}.`,
+    );
+  }
   const control = await knock(input, strangerOf(redirectUri));
   if (answer.kind === "CALLBACK") return control.kind === "CALLBACK" ? sendsAnywhere() : known(redirectUri);
   if (answer.kind === "GOES_ON" && (control.kind === "REDIRECT_URI_REFUSED" || control.kind === "REFUSED")) {

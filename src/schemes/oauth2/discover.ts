@@ -74,6 +74,7 @@ function endpointsFrom(issuer: string, metadata: oidc.ServerMetadata): Discovere
     authorizationUrl: metadata.authorization_endpoint,
     tokenUrl: metadata.token_endpoint,
     registrationUrl: metadata.registration_endpoint,
+    clientIdMetadataDocument: takesDocument(metadata) || undefined,
     revocationUrl: metadata.revocation_endpoint,
     userinfoUrl: metadata.userinfo_endpoint,
     jwksUri: metadata.jwks_uri,
@@ -87,6 +88,12 @@ function endpointsFrom(issuer: string, metadata: oidc.ServerMetadata): Discovere
     pkceMethods: textsIn(metadata.code_challenge_methods_supported),
     scopesSupported: textsIn(metadata.scopes_supported) ?? [],
   };
+}
+
+/** A client that is known by a document has no secret: the server has to take such clients, too. */
+function takesDocument(metadata: oidc.ServerMetadata): boolean {
+  const isPublic = textsIn(metadata.token_endpoint_auth_methods_supported)?.includes("none") ?? false;
+  return isPublic && metadata.client_id_metadata_document_supported === true;
 }
 
 /** What somebody else wrote may be anything. */

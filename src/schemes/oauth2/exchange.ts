@@ -1,10 +1,11 @@
 import type { CustomFetch } from "openid-client";
 import { Failure } from "../../lib/failure.ts";
 import { Secret } from "../../lib/secret.ts";
+import { clientTls, presentingFailure } from "../client-certificate.ts";
 import { failure, meaningOf, networkFailure, type OAuthFailure, providerFailure, retryAfterSeconds } from "./failures.ts";
 import { errorIn, normaliseAnswer, parseBody } from "./quirks.ts";
 import { shapeRequest } from "./requests.ts";
-import type { CallOptions, Fetch, OnRawAnswer, TokenClient } from "./types.ts";
+import type { CallOptions, ClientTls, Fetch, OnRawAnswer, TokenClient } from "./types.ts";
 import { secretsOf, withoutSecrets } from "./without-secrets.ts";
 
 export const DEFAULT_TIMEOUT_MS = 20_000;
@@ -54,7 +55,8 @@ export function createExchange(options: ExchangeOptions): Exchange {
       const asked = { ...(init as RequestInit), ...(options.method && { method: options.method }) };
       const request = shapeRequest(options.client, options.url, asked);
       state.secrets = secretsOf({ ...request.init, url: request.url });
-      const { text, status, headers } = await send(options.fetch, request, timeoutMs, remember);
+      const tls = presented(options.client, remember);
+      const { text, status, headers } = await send(options.fetch, { ...request, tls }, timeoutMs, remember);
       try {
         await options.onRawAnswer?.(new Secret(text), status);
       } catch (error) {
@@ -74,17 +76,25 @@ export function createExchange(options: ExchangeOptions): Exchange {
   };
 }
 
+function presented(client: TokenClient, remember: (error: unknown) => unknown): ClientTls | undefined {
+  try {
+    return clientTls(client);
+  } catch (error) {
+    throw remember(error);
+  }
+}
+
 async function send(
   fetch: Fetch,
-  { url, init }: { url: string; init: RequestInit },
+  { url, init, tls }: { url: string; init: RequestInit; tls: ClientTls | undefined },
   timeoutMs: number,
   remember: (error: unknown) => unknown,
 ) {
   try {
-    const response = await fetch(url, { ...init, redirect: "manual", timeoutMs, maxBytes: MAX_BYTES });
+    const response = await fetch(url, { ...init, redirect: "manual", timeoutMs, maxBytes: MAX_BYTES, ...(tls && { tls }) });
     return { text: await response.text(), status: response.status, headers: response.headers };
   } catch (error) {
-    throw remember(networkFailure(error));
+    throw remember(tls ? presentingFailure(error) : networkFailure(error));
   }
 }
 

@@ -32,6 +32,7 @@ export const QUIRKS = {
   },
   "token-answer-nested": { description: "The token answer is inside another object.", value: "Dotted path to that object." },
   "access-token-named": { description: "The access token has another name.", value: "Dotted path to it." },
+  "refresh-token-named": { description: "The refresh token has another name.", value: "Dotted path to it." },
   "expires-at": {
     description: "The expiry is a point in time instead of a number of seconds.",
     value: "Dotted path to it: seconds or milliseconds since 1970, or ISO 8601.",
@@ -56,6 +57,7 @@ export const QUIRKS = {
   "basic-without-encoding": {
     description: "HTTP Basic wants client id and secret as they are, not form-encoded first (RFC 6749 section 2.3.1).",
   },
+  "authorization-fragment": { description: "The authorization URL has to end with a fragment.", value: "The fragment." },
   "callback-hmac": {
     description:
       "The callback is signed: hex HMAC-SHA256, keyed with the client secret, over its other parameters in order of name.",
@@ -94,6 +96,7 @@ export function normaliseAnswer(scheme: TokenScheme, answer: Answer): Answer {
     errorStatus,
     successStatus,
     accessTokenName,
+    refreshTokenName,
     tokenType,
     scopeString,
     expiry,
@@ -107,6 +110,7 @@ export function normaliseAnswer(scheme: TokenScheme, answer: Answer): Answer {
 export function errorIn(body: Record<string, unknown>): { code: string; description: string | null } | null {
   const error = body.error ?? body.error_code;
   if (typeof error === "string" && error !== "") return { code: error, description: descriptionIn(body) };
+  if (typeof error === "number" && error !== 0) return { code: String(error), description: descriptionIn(body) };
   if (isObject(error)) {
     const code = error.code ?? error.type ?? error.error;
     if (code === "ok") return null;
@@ -116,7 +120,7 @@ export function errorIn(body: Record<string, unknown>): { code: string; descript
 }
 
 function descriptionIn(body: Record<string, unknown>): string | null {
-  const text = body.error_description ?? body.message ?? body.errorMessage;
+  const text = body.error_description ?? body.message ?? body.errorMessage ?? body.errmsg;
   return typeof text === "string" ? text : null;
 }
 
@@ -159,6 +163,14 @@ function accessTokenName(answer: Answer, scheme: TokenScheme): Answer {
   return answer.body.access_token === undefined && typeof token === "string" ? withBody(answer, { access_token: token }) : answer;
 }
 
+function refreshTokenName(answer: Answer, scheme: TokenScheme): Answer {
+  const path = quirkValue(scheme, "refresh-token-named");
+  const token = path === null ? undefined : atPath(answer.body, path);
+  return answer.body.refresh_token === undefined && typeof token === "string"
+    ? withBody(answer, { refresh_token: token })
+    : answer;
+}
+
 function tokenType(answer: Answer, scheme: TokenScheme): Answer {
   if (typeof answer.body.access_token !== "string") return answer;
   const type = answer.body.token_type;
@@ -171,15 +183,10 @@ function scopeString(answer: Answer, scheme: TokenScheme): Answer {
   if (Array.isArray(scope)) {
     return withBody(answer, { scope: scope.filter((item) => typeof item === "string").join(" ") });
   }
-  if (typeof scope === "string" && (hasQuirk(scheme, "scope-commas") || scheme.scopeSeparator?.includes(","))) {
-    return withBody(answer, {
-      scope: scope
-        .split(/[\s,]+/)
-        .filter(Boolean)
-        .join(" "),
-    });
-  }
-  return answer;
+  const own = hasQuirk(scheme, "scope-commas") ? "," : scheme.scopeSeparator;
+  if (typeof scope !== "string" || !own || !/[,;]/.test(own)) return answer;
+  const separators = own.includes(";") ? /[\s;]+/ : /[\s,]+/;
+  return withBody(answer, { scope: scope.split(separators).filter(Boolean).join(" ") });
 }
 
 function expiry(answer: Answer, scheme: TokenScheme): Answer {

@@ -1,16 +1,28 @@
-import type { ConnectionValues, OAuth2SchemeDefinition, SchemeDefinition } from "../../catalogue/types.ts";
+import type {
+  ClientCertificateDefinition,
+  ConnectionValues,
+  OAuth2SchemeDefinition,
+  SchemeDefinition,
+} from "../../catalogue/types.ts";
 import type { Secret } from "../../lib/secret.ts";
 
 /** The one door out, `Egress.fetch`: manual redirects, a total time limit, a byte limit. Rejects with an EgressError. */
 export type Fetch = (
   url: string | URL,
-  init: RequestInit & { timeoutMs?: number; maxBytes?: number; redirect?: "manual" | "error" },
+  init: RequestInit & { timeoutMs?: number; maxBytes?: number; redirect?: "manual" | "error"; tls?: ClientTls },
 ) => Promise<Response>;
+
+/** What a client presents on a connection, as PEM (RFC 8705). */
+export interface ClientTls {
+  cert: string;
+  key: string;
+}
 
 /** What the token endpoint's machinery reads of a scheme: an OAUTH2 one has all of it, one that only ever asks for tokens a part. */
 export type TokenScheme = Omit<OAuth2SchemeDefinition, "type" | "authorizationUrl"> & {
   type?: SchemeDefinition["type"];
   authorizationUrl?: string;
+  clientCertificate?: ClientCertificateDefinition;
 };
 
 /** One client at one token endpoint: everything a token request needs, nothing of the database. */
@@ -36,6 +48,8 @@ export interface CallOptions {
   fetch: Fetch;
   /** Total limit of each request in milliseconds; default 20,000. */
   timeoutMs?: number;
+  /** For what follows the token answer, where that itself does not come from the provider now but was kept; default `fetch`. */
+  fetchAfter?: Fetch;
 }
 
 /** Awaited with the token endpoint's body as it came, before anything parses it (design 5.12). A throw stops the flow. */
@@ -141,4 +155,6 @@ export interface AppliedToken {
   query: Record<string, string>;
   /** Members of the call's JSON object; absent: none. */
   body?: Record<string, unknown>;
+  /** XML that the call's body, itself a piece of XML, is put between. */
+  envelope?: readonly [before: string, after: string];
 }

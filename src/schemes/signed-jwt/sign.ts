@@ -1,12 +1,16 @@
 import { createHash, createPrivateKey, createPublicKey, createSecretKey, type KeyObject, randomUUID } from "node:crypto";
 import { SignJWT } from "jose";
-import type { ConnectionValues, SignedJwtSchemeDefinition } from "../../catalogue/types.ts";
+import type { ConnectionValues, SchemeBase, SignedJwtSchemeDefinition } from "../../catalogue/types.ts";
 import { Secret } from "../../lib/secret.ts";
 import { expandAll } from "../oauth2/client.ts";
 import { readKeyFile, unreadable } from "./key-file.ts";
 
 const EXCHANGED_SECONDS = 3_600;
 const BEARER_SECONDS = 600;
+
+/** What of a scheme says what is signed, and how. */
+export type Signable = SchemeBase &
+  Pick<SignedJwtSchemeDefinition, "algorithm" | "claims" | "header" | "keyFormat" | "lifetimeSeconds" | "tokenUrl">;
 
 export interface Signed {
   jwt: Secret;
@@ -20,7 +24,7 @@ export interface Signed {
  * Signs the claims that the connector's data describes (RFC 7515, RFC 7523 section 3). `leewaySeconds`: so much before now it says it was
  * signed. Throws a Failure.
  */
-export async function sign(scheme: SignedJwtSchemeDefinition, given: ConnectionValues, leewaySeconds = 0): Promise<Signed> {
+export async function sign(scheme: Signable, given: ConnectionValues, leewaySeconds = 0): Promise<Signed> {
   const { key, values: told } = readKeyFile(given.privateKey, scheme.keyFormat);
   const signer = importKey(key, scheme.algorithm);
   const values = { ...told, ...fingerprintOf(signer), ...given };
@@ -54,7 +58,7 @@ function fingerprintOf(key: KeyObject): ConnectionValues {
   return { keyFingerprint: `SHA256:${createHash("sha256").update(publicHalf).digest("base64")}` };
 }
 
-function importKey(key: string | Buffer, algorithm: string): KeyObject {
+export function importKey(key: string | Buffer, algorithm: string): KeyObject {
   if (algorithm === "HS256") return createSecretKey(Buffer.from(key));
   try {
     return createPrivateKey(key);

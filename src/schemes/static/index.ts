@@ -19,8 +19,8 @@ function typed<Type extends SchemeDefinition["type"]>(
     holdsTokens: false,
     apply(input) {
       const scheme = input.scheme as Of<Type> & { apply?: ApplyDefinition };
-      const { api, values } = input;
-      const said = applyToken({ own: scheme.apply ?? {}, api, accessToken: null, values, clientId: null });
+      const { api, values, request } = input;
+      const said = applyToken({ own: scheme.apply ?? {}, api, accessToken: null, values, clientId: null, request });
       const { headers, query } = scheme.apply ? {} : own(scheme, input);
       const applied = { ...said, headers: { ...said.headers, ...headers }, query: { ...said.query, ...query } };
       if (!Object.values(applied.headers).every(isSendable)) throw failure("CONFIG_CHANGED", { message: UNSENDABLE });

@@ -9,6 +9,8 @@ import { identityFrom } from "../oauth2/identify.ts";
 import { secondsUntil } from "../oauth2/quirks.ts";
 import { discover } from "../oauth2/token-set.ts";
 import type { CallOptions, OnRawAnswer, ProviderIdentity, TokenSet } from "../oauth2/types.ts";
+import { tokenOfKeys } from "./apply.ts";
+import { assertionOf } from "./assertion.ts";
 import { type Answer, ask } from "./request.ts";
 
 export interface ObtainInput extends CallOptions {
@@ -47,7 +49,10 @@ async function renew(input: ObtainInput): Promise<Answer | null> {
   if (!scheme.refresh || !refreshToken) return null;
   input.assertOrigin?.(originOf({ ...input, clientId: "" }, scheme.refresh.url));
   try {
-    return await ask(input, scheme.refresh, values, isWhole(scheme) ? input.onRawAnswer : undefined, refreshToken);
+    return await ask(input, scheme.refresh, values, {
+      onRawAnswer: isWhole(scheme) ? input.onRawAnswer : undefined,
+      refreshToken,
+    });
   } catch (error) {
     // What cannot pass by itself is no reason to end here: there is still what was typed.
     if (error instanceof Failure && !error.details.retryable) return null;
@@ -58,15 +63,18 @@ async function renew(input: ObtainInput): Promise<Answer | null> {
 async function logIn(input: ObtainInput): Promise<Answer> {
   const [first, ...rest] = input.scheme.login as [LoginRequest, ...LoginRequest[]];
   const journal = rest.length === 0 && isWhole(input.scheme) ? input.onRawAnswer : undefined;
+  const assertion = await assertionOf(input.scheme, input.values);
+  const send = (request: LoginRequest, values: ConnectionValues, onRawAnswer?: OnRawAnswer) =>
+    ask(input, request, values, { onRawAnswer, assertion });
   let values = input.values;
-  let answer = await ask(input, first, values, journal);
+  let answer = await send(first, values, journal);
   let before = first;
   for (const request of rest) {
     values = { ...values, ...keptOf(before, answer) };
-    answer = await ask(input, request, values);
+    answer = await send(request, values);
     before = request;
   }
-  return answer;
+  return { ...answer, kept: values };
 }
 
 /** Whether an answer's body says it all. */
@@ -74,37 +82,44 @@ function isWhole({ tokenHeader }: TwoStepSchemeDefinition): boolean {
   return tokenHeader === undefined;
 }
 
-function keptOf({ keep = {} }: LoginRequest, { body, status }: Answer): Record<string, string> {
-  return Object.fromEntries(Object.entries(keep).map(([name, path]) => [name, textAt(body, [path]) ?? missing(status)] as const));
+/** Each held to its pattern: it may become part of a host. */
+function keptOf({ keep = [] }: LoginRequest, { body, status }: Answer): Record<string, string> {
+  const values = keep.map(({ name, path, pattern, options }) => {
+    const match = new RegExp(pattern, "u").exec(textAt(body, [path]) ?? "");
+    const value = match?.[1] ?? match?.[0];
+    return [name, value && (!options || options.includes(value)) ? value : missing(status)] as const;
+  });
+  return Object.fromEntries(values);
 }
 
-function tokensIn({ scheme, scopes }: ObtainInput, answer: Answer): TokenSet {
+function tokensIn({ scheme, scopes, values }: ObtainInput, answer: Answer): TokenSet {
   const refreshToken = textAt(answer.body, scheme.refreshToken);
   return {
     accessToken: new Secret(tokenIn(scheme, answer)),
-    tokenType: scheme.apply ? "Token" : "Bearer",
+    tokenType: scheme.apply || scheme.temporaryKeys ? "Token" : "Bearer",
     refreshToken: refreshToken === null ? null : new Secret(refreshToken),
     expiresInSeconds: lifetimeOf(scheme, answer),
     idTokenClaims: null,
     grantedScopes: [...scopes],
-    discovered: discover(scheme, "tokenAnswer", (path) => textAt(answer.body, [path])),
+    discovered: discover(scheme, "tokenAnswer", (path) => textAt(answer.body, [path]) ?? textAt(answer.kept, [path]), values),
     answer: new Secret("{}"),
   };
 }
 
-function tokenIn({ token, tokenHeader }: TwoStepSchemeDefinition, { headers, body, text, status }: Answer): string {
-  const found =
-    tokenHeader === "set-cookie"
-      ? cookiesIn(headers)
-      : tokenHeader !== undefined
-        ? headers.get(tokenHeader)
-        : token?.includes("$")
-          ? typeof body === "string"
-            ? body
-            : text.trim()
-          : textAt(body, token);
+function tokenIn(scheme: TwoStepSchemeDefinition, answer: Answer): string {
+  const found = scheme.tokenHeader === undefined ? tokenInBody(scheme, answer) : tokenInHeader(scheme.tokenHeader, answer);
   // It goes into a header as it is (RFC 9110 section 5.5).
-  return found && /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(found) ? found : missing(status);
+  return found && /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(found) ? found : missing(answer.status);
+}
+
+function tokenInBody({ token, temporaryKeys }: TwoStepSchemeDefinition, { body, text }: Answer): string | null {
+  if (temporaryKeys) return tokenOfKeys(temporaryKeys, body);
+  if (!token?.includes("$")) return textAt(body, token);
+  return typeof body === "string" ? body : text.trim();
+}
+
+function tokenInHeader(name: string, { headers }: Answer): string | null {
+  return name === "set-cookie" ? cookiesIn(headers) : headers.get(name);
 }
 
 /** As a browser would send them back (RFC 6265 section 5.4), all of them: who balances the load may have set one too. */

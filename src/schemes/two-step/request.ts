@@ -1,8 +1,10 @@
+import { randomBytes } from "node:crypto";
 import { textAt } from "../../catalogue/paths.ts";
 import { fieldsOf } from "../../catalogue/scheme-fields.ts";
 import { expandJson } from "../../catalogue/templates.ts";
 import type { ConnectionValues, LoginRequest, TwoStepSchemeDefinition } from "../../catalogue/types.ts";
 import { Secret } from "../../lib/secret.ts";
+import { sign } from "../aws-sigv4/index.ts";
 import { asFailure, endpoint, expandAll, scopeOf } from "../oauth2/client.ts";
 import { DEFAULT_TIMEOUT_MS } from "../oauth2/exchange.ts";
 import {
@@ -17,6 +19,7 @@ import {
 import { errorIn } from "../oauth2/quirks.ts";
 import type { CallOptions, OnRawAnswer } from "../oauth2/types.ts";
 import { secretsOf, withoutSecrets } from "../oauth2/without-secrets.ts";
+import { readXml, writeXml } from "../xml.ts";
 
 const MAX_BYTES = 1_048_576;
 
@@ -25,8 +28,16 @@ export interface Answer {
   status: number;
   headers: Headers;
   text: string;
-  /** What the text is as JSON; null: it is none. */
+  /** What the text is as JSON, or XML; null: it is none. */
   body: unknown;
+  /** What was known when it was asked for, of what earlier answers told too; absent: no more than was typed. */
+  kept?: ConnectionValues;
+}
+
+export interface AskOptions {
+  onRawAnswer?: OnRawAnswer;
+  refreshToken?: Secret;
+  assertion?: Secret;
 }
 
 /** Makes one request of a login. Throws a Failure: INVALID_CREDENTIALS where the provider does not accept what was typed. */
@@ -34,38 +45,70 @@ export async function ask(
   { scheme, fetch, timeoutMs = DEFAULT_TIMEOUT_MS }: CallOptions & { scheme: TwoStepSchemeDefinition },
   request: LoginRequest,
   values: ConnectionValues,
-  onRawAnswer?: OnRawAnswer,
-  refreshToken?: Secret,
+  { onRawAnswer, refreshToken, assertion }: AskOptions = {},
 ): Promise<Answer> {
   const client = { scheme, values, clientId: "" };
-  const more = { refreshToken: refreshToken?.reveal() };
+  const proof = { refreshToken: refreshToken?.reveal(), assertion: assertion?.reveal() };
+  const more = { ...proof, random: randomBytes(16).toString("hex"), now: new Date() };
   const body = asFailure(() => expandJson(request.body, scopeOf(client, more))) as Record<string, unknown> | undefined;
-  const headers = new Headers({ accept: "application/json", "user-agent": "Moorline" });
-  if (body) headers.set("content-type", request.bodyFormat === "FORM" ? FORM : "application/json");
-  for (const [name, value] of Object.entries(expandAll(client, request.headers, more))) headers.set(name, value);
+  const headers = new Headers({ accept: ACCEPTED[request.bodyFormat ?? "JSON"], "user-agent": "Moorline" });
+  if (body) headers.set("content-type", CONTENT_TYPE[request.bodyFormat ?? "JSON"]);
+  for (const [name, value] of Object.entries(expandAll(client, request.headers, more))) headers.set(name, sendable(value));
+  const url = endpoint(client, request.url, more);
   const init = { method: request.method ?? "POST", headers, body: body && written(body, request.bodyFormat) };
+  if (scheme.temporaryKeys) signWithKeys(url, init, expandAll(client, scheme.temporaryKeys.signedWith));
   let response: Response;
   let text: string;
   try {
-    const url = endpoint(client, request.url, more);
     response = await fetch(url, { ...init, redirect: "manual", timeoutMs, maxBytes: MAX_BYTES });
     text = await response.text();
   } catch (error) {
     throw networkFailure(error);
   }
-  const answer = { status: response.status, headers: response.headers, text, body: parsed(text) };
-  const secrets = [...secretsOf(init), ...typedSecrets(scheme, values), more.refreshToken];
+  const read = request.bodyFormat === "XML" ? await readXml(text) : parsed(text);
+  const answer = { status: response.status, headers: response.headers, text, body: read };
+  const secrets = [...secretsOf(init), ...typedSecrets(scheme, values), ...Object.values(proof)];
   if (!response.ok) throw refused(answer, secrets);
   if (textAt(answer.body, scheme.refusal) !== null) throw invalid(wordsOf(answer, secrets, scheme));
   await onRawAnswer?.(new Secret(text), response.status);
   return answer;
 }
 
-const FORM = "application/x-www-form-urlencoded";
+/** What a header can carry (RFC 9110 section 5.5). `Headers` would refuse the rest, too, but quote it. */
+function sendable(value: string): string {
+  if (/^[\t\x20-\x7e]*$/.test(value)) return value;
+  throw failure("INVALID_CREDENTIALS", {
+    message: "A value of this login holds a line break or a character that a header cannot carry.",
+    remedy: "Enter it anew, without.",
+  });
+}
+
+type Format = NonNullable<LoginRequest["bodyFormat"]>;
+
+const ACCEPTED: Record<Format, string> = {
+  ...{ FORM: "application/json", JSON: "application/json", QUERY: "application/json" },
+  XML: "application/xml, text/xml",
+};
+const CONTENT_TYPE: Record<Format, string> = {
+  ...{ FORM: "application/x-www-form-urlencoded", JSON: "application/json", QUERY: "application/json" },
+  XML: "application/xml",
+};
 
 function written(body: Record<string, unknown>, format: LoginRequest["bodyFormat"]): string {
+  if (format === "XML") return writeXml(body);
   if (format !== "FORM") return JSON.stringify(body);
-  return new URLSearchParams(Object.entries(body).map(([name, value]) => [name, String(value)])).toString();
+  // An empty parameter means the same as none (RFC 6749 section 3.1), and some refuse it.
+  const filled = Object.entries(body).filter(([, value]) => value !== "");
+  return new URLSearchParams(filled.map(([name, value]) => [name, String(value)])).toString();
+}
+
+function signWithKeys(
+  url: string,
+  { method, headers, body }: { method: string; headers: Headers; body?: string },
+  keys: ConnectionValues,
+) {
+  const call = { method, url, form: null, headers: Object.fromEntries(headers), body: body ? Buffer.from(body, "utf8") : null };
+  for (const [name, value] of Object.entries(sign(call, keys, {}))) headers.set(name, value);
 }
 
 function parsed(text: string): unknown {
