@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import type { Agent, Dispatcher } from "undici";
 import { egressError, translate } from "./errors.ts";
+import type { TlsMaterial } from "./fetch.ts";
 
 /** A call as it goes on the wire. */
 export interface ExchangeInit {
@@ -16,6 +17,8 @@ export interface ExchangeInit {
   contentLength?: number | null;
   limits: ExchangeLimits;
   signal?: AbortSignal;
+  /** For a server that wants to see a certificate, or has one of its own. */
+  tls?: TlsMaterial;
 }
 
 export interface ExchangeLimits {

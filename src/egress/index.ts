@@ -57,6 +57,8 @@ function clientSpan(url: string | URL, method = "GET"): SpanOptions {
 export function createEgress(options: EgressOptions): Egress {
   const guard = createGuard(options);
   const agent = createAgent();
+  /** Of calls with certificates of their own, while they run. */
+  const apart = new Set<Agent>();
 
   const fetch = createFetch(agent);
   const exchange = createExchange(agent);
@@ -74,9 +76,12 @@ export function createEgress(options: EgressOptions): Egress {
   }
 
   /** With certificates of its own, a call has connections of its own. */
-  function fetchWith(material: TlsMaterial, url: string | URL, init: EgressInit): Promise<Response> {
+  function callApart<Answer>(material: TlsMaterial, call: (agent: Agent) => Promise<Answer>): Promise<Answer> {
     const own = createAgent(material);
-    return createFetch(own)(url, init).finally(() => void own.close());
+    apart.add(own);
+    // What it still reads it reads to the end.
+    const end = () => void own.close().finally(() => apart.delete(own));
+    return call(own).finally(end);
   }
 
   function guardedConnector(material: TlsMaterial = {}): buildConnector.connector {
@@ -99,13 +104,13 @@ export function createEgress(options: EgressOptions): Egress {
   return {
     fetch: (url, init) =>
       inSpan(init?.method ?? "GET", clientSpan(url, init?.method), async (span) => {
-        const response = init?.tls ? await fetchWith(init.tls, url, init) : await fetch(url, init);
+        const response = init?.tls ? await callApart(init.tls, (own) => createFetch(own)(url, init)) : await fetch(url, init);
         span?.setAttribute("http.response.status_code", response.status);
         return response;
       }),
     exchange: (init) =>
       inSpan(init.method, clientSpan(init.origin, init.method), async (span) => {
-        const answer = await exchange(init);
+        const answer = await (init.tls ? callApart(init.tls, (own) => createExchange(own)(init)) : exchange(init));
         span?.setAttribute("http.response.status_code", answer.status);
         return answer;
       }),
@@ -118,6 +123,9 @@ export function createEgress(options: EgressOptions): Egress {
       const error = await new Promise((resolve) => lookup(target.host, { all: true }, resolve));
       if (error) throw translate(error, target.host, false);
     },
-    close: () => agent.destroy(egressError("CONNECTION_LOST", "The server", { requestSent: true })),
+    async close() {
+      const lost = egressError("CONNECTION_LOST", "the server", { requestSent: true });
+      await Promise.all([agent, ...apart].map((one) => one.destroy(lost)));
+    },
   };
 }

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import dgram from "node:dgram";
 import net from "node:net";
+import { TLSSocket } from "node:tls";
 import { EgressError, egressError } from "./errors.ts";
 import { bareHost, type Guard } from "./guard.ts";
 
@@ -97,10 +98,20 @@ function refuse(state: State, error: EgressError): void {
 function keep(state: State, socket: net.Socket): void {
   state.sockets.add(socket);
   socket.once("close", () => state.sockets.delete(socket));
-  // A driver that has given up no longer listens: what breaks later must not end the process.
-  socket.on("error", (error) => {
-    state.failure ??= error;
+  let securing = socket instanceof TLSSocket;
+  socket.once("secureConnect", () => {
+    securing = false;
   });
+  // A driver that has given up no longer listens: what breaks later must not end the process.
+  socket.on("error", (error: NodeJS.ErrnoException) => {
+    state.failure ??= securing ? handshakeError(error) : error;
+  });
+}
+
+/** A server that hangs up in the handshake speaks no TLS. Whether its end or its reset is seen first is chance, and Node has words for one. */
+function handshakeError(error: NodeJS.ErrnoException): Error {
+  if (error.code !== "ECONNRESET" && error.code !== "EPIPE") return error;
+  return egressError("TLS_ERROR", "the server", { requestSent: false, cause: error });
 }
 
 // Below every library, TLS included: a TLSSocket is a Socket. Outside a scope nothing changes.

@@ -1,19 +1,12 @@
-/** Calls to AWS, and to whatever takes its signature (Signature Version 4, by aws4), and what their answers mean. */
-import { createHash } from "node:crypto";
-import aws4 from "aws4";
+/** Calls to AWS, and to whatever takes its signature, and what their answers mean. */
 import { expand } from "../catalogue/templates.ts";
 import type { ConnectionValues } from "../catalogue/types.ts";
+import { type AwsKeys, hashOf, signedHeaders } from "../lib/aws-sigv4.ts";
 import type { TestCode } from "../lib/errors.ts";
 import { textOf } from "./fields.ts";
 import { type Call, parsed } from "./http.ts";
 import { CLOCK } from "./meanings.ts";
 import { ProbeError, type ProbeInput } from "./types.ts";
-
-export interface Keys {
-  accessKeyId: string;
-  secretAccessKey: string;
-  sessionToken?: string;
-}
 
 export interface Answer {
   status: number;
@@ -34,7 +27,7 @@ export function endpointOf(values: ConnectionValues, template: string): string {
 }
 
 /** What was typed, or, with a role, what the role's temporary keys are. */
-export async function keysOf(values: ConnectionValues, region: string, fetch: Fetch): Promise<Keys> {
+export async function keysOf(values: ConnectionValues, region: string, fetch: Fetch): Promise<AwsKeys> {
   const sessionToken = textOf(values, "sessionToken");
   const own = {
     accessKeyId: textOf(values, "accessKeyId") ?? "",
@@ -47,11 +40,11 @@ export async function keysOf(values: ConnectionValues, region: string, fetch: Fe
 
 /** AssumeRole of the Security Token Service. */
 async function assumed(
-  own: Keys,
+  own: AwsKeys,
   { roleArn, externalId }: { roleArn: string; externalId: string | undefined },
   region: string,
   fetch: Fetch,
-): Promise<Keys> {
+): Promise<AwsKeys> {
   const form = new URLSearchParams({
     Action: "AssumeRole",
     Version: "2011-06-15",
@@ -82,26 +75,12 @@ const NOT_ASSUMED = new ProbeError("PERMISSION_DENIED", {
 });
 
 /** Signs and sends. */
-export async function ask(call: Call, signedFor: SignedFor, keys: Keys, fetch: Fetch): Promise<Answer> {
+export async function ask(call: Call, signedFor: SignedFor, keys: AwsKeys, fetch: Fetch): Promise<Answer> {
   const { url, headers, ...rest } = call;
   // A space is signed as %20, so it is sent as such.
   url.search = url.search.replaceAll("+", "%20");
-  const covered = Object.entries(headers).filter(([name]) => name === "content-type" || name.startsWith("x-amz-"));
-  const hash = createHash("sha256")
-    .update(call.body ?? "")
-    .digest("hex");
-  const signer = new aws4.RequestSigner(
-    {
-      ...signedFor,
-      method: call.method,
-      path: `${url.pathname}${url.search}`,
-      // The library would take a body that it hashes for a form: it is given the hash.
-      headers: { ...Object.fromEntries(covered), host: url.host, "x-amz-content-sha256": hash },
-    },
-    keys,
-  );
-  const signed = Object.entries(signer.sign().headers ?? {}).map(([name, value]) => [name.toLowerCase(), String(value)]);
-  const { host: _, ...added } = Object.fromEntries(signed) as Record<string, string>;
+  const signable = { ...signedFor, method: call.method, host: url.host, path: url.pathname + url.search, headers };
+  const added = signedHeaders(signable, keys, () => hashOf(call.body));
   const response = await fetch(url, { ...rest, headers: { ...headers, ...added } });
   return { status: response.status, headers: response.headers, text: await response.text() };
 }

@@ -1,5 +1,5 @@
 import type { ConnectionValues, NativeSchemeDefinition } from "../catalogue/types.ts";
-import type { Egress, SocketScope } from "../egress/index.ts";
+import { type Egress, EgressError, type SocketScope } from "../egress/index.ts";
 import { meaningOf } from "./errors.ts";
 import { FAMILIES } from "./index.ts";
 import { ProbeError, type ProbeFamily, type ProbeOutcome } from "./types.ts";
@@ -89,7 +89,18 @@ function aborted(signal: AbortSignal): Promise<"ABORTED"> {
 
 /** The shared pool's sockets belong to no probe, so they are not opened inside its scope. */
 function fetchWithin(egress: Egress, scope: SocketScope, limits: { timeoutMs: number; signal: AbortSignal }): Egress["fetch"] {
-  return (url, init) => scope.outside(() => egress.fetch(url, { ...limits, ...init }));
+  return async (url, init) => {
+    try {
+      return await scope.outside(() => egress.fetch(url, { ...limits, ...init }));
+    } catch (error) {
+      throw isOfHandshake(error, url) ? new ProbeError("TLS_ERROR") : error;
+    }
+  };
+}
+
+/** Lost when it was connected and before anything was written: for https, that is in the handshake. */
+function isOfHandshake(error: unknown, url: string | URL): boolean {
+  return error instanceof EgressError && error.code === "CONNECTION_LOST" && !error.requestSent && /^https:/i.test(String(url));
 }
 
 /** A form that was left empty is a value that was not given. */

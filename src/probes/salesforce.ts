@@ -37,7 +37,7 @@ async function tokenOf(values: ConnectionValues, fetch: ProbeInput["fetch"]): Pr
 }
 
 const NOT_APPROVED = new ProbeError("PERMISSION_DENIED", {
-  message: "The key is accepted, but this user has not been let use the connected app.",
+  message: "The key is accepted, but this user may not use the connected app.",
   remedy: "Have an administrator pre-authorize the user's profile or permission set for the connected app.",
 });
 
