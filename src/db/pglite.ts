@@ -13,6 +13,7 @@ export async function openPglite(directory: string | null): Promise<Driver> {
   }
   const pglite = directory ? new PGlite(`${directory}/pglite`) : new PGlite();
   await pglite.waitReady;
+  forgetRowTypes(pglite);
   return {
     kind: "pglite",
     adapter: new PrismaPGlite(pglite),
@@ -29,4 +30,12 @@ export async function openPglite(directory: string | null): Promise<Driver> {
       lock?.release();
     },
   };
+}
+
+/** Types from here on are the rows of tables, of PostgreSQL's own and of ours, and arrays of them: no column of ours is of one. */
+const FIRST_ROW_TYPE = 10_000;
+
+/** PGlite copies its parsers for every query, and where tables are there already at its start it has one for an array of each. */
+function forgetRowTypes({ parsers }: PGlite): void {
+  for (const oid of Object.keys(parsers)) if (Number(oid) >= FIRST_ROW_TYPE) delete parsers[Number(oid)];
 }

@@ -61,7 +61,7 @@ export async function createApiKey(ctx: Context, input: CreateApiKeyInput): Prom
   const given = parseInput(createInput, input);
   assertOwnPermissions(ctx, given.role, given.permissions ?? []);
   if (given.expiresAt && given.expiresAt <= ctx.caller.now) {
-    throw InvalidInputError.at(["expiresAt"], "OUT_OF_RANGE", "The key would have expired already. Give a time to come.");
+    throw InvalidInputError.at(["expiresAt"], "OUT_OF_RANGE", "The key would have expired already. Give a time in the future.");
   }
   await assertConnectors(ctx, given.connectorSlugs ?? []);
   const minted = mintToken("mlk_");

@@ -83,7 +83,7 @@ export async function recordDenial(ctx: Context, operation: string): Promise<voi
 export function actorOf(caller: Caller): AuditActor {
   return {
     projectId: caller.projectId,
-    actorType: caller.apiKeyId ? "ApiKey" : "User",
+    actorType: caller.apiKeyId ? "ApiKey" : caller.userId ? "User" : null,
     actorId: caller.apiKeyId ?? caller.userId,
     actorLabel: caller.label,
     ip: caller.ip,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { OAuth2SchemeDefinition, SchemeDefinition } from "../catalogue/types.ts";
 import type { Prisma } from "../db/database.ts";
-import { InvalidInputError } from "../lib/errors.ts";
+import { ConflictError, InvalidInputError } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { Secret } from "../lib/secret.ts";
 import {
@@ -17,15 +17,15 @@ import {
   needsSecret,
   noManagedApp,
 } from "./auth-config-rules.ts";
+import { clientDocumentUrl, servesDocuments, takesDocument } from "./client-document.ts";
 import { findConnector } from "./connector.ts";
 import { type ConnectorView, managedAppOf, schemeOf } from "./connector-view.ts";
 import { idempotencyKeyField, type JsonObject, parseInput } from "./input.ts";
 import type { Context } from "./services.ts";
 
-export interface CreateAuthConfigInput {
-  connectorSlug: string;
-  name: string;
-  schemeKey?: string | null;
+/** What creating and updating share. */
+export interface ConfigInput {
+  description?: string | null;
   clientId?: string | null;
   clientSecret?: string | null;
   clientSecretExpiresAt?: Date | null;
@@ -34,7 +34,12 @@ export interface CreateAuthConfigInput {
   parameters?: unknown;
   presetCredentialFields?: unknown;
   flows?: readonly string[] | null;
-  description?: string | null;
+}
+
+export interface CreateAuthConfigInput extends ConfigInput {
+  connectorSlug: string;
+  name: string;
+  schemeKey?: string | null;
   idempotencyKey?: string | null;
 }
 
@@ -54,6 +59,8 @@ export interface AuthConfigPlan {
   clientSecret: Secret | null;
   webhookSecret: Secret | null;
   presets: JsonObject;
+  /** True where the client is known by a document that is served here. */
+  describesItself: boolean;
   /** True where the provider is to be asked for a client (RFC 7591) before it is stored. */
   registers: boolean;
   /** True where that has been done. */
@@ -84,19 +91,21 @@ export async function planAuthConfig(ctx: Context, input: CreateAuthConfigInput)
     );
   }
   const scheme = schemeFor(connector, given.schemeKey);
-  const registers = assertClient(ctx, connector, scheme, given);
+  const newClient = assertClient(ctx, connector, scheme, given);
+  const describesItself = newClient === "DOCUMENT";
+  const id = newId();
   assertWebhookSecret(given.webhookSecret, connector);
   const presets = checkPresets(given.presetCredentialFields ?? {}, scheme, connector);
   const data = {
-    id: newId(),
+    id,
     projectId: ctx.caller.projectId,
     connectorSlug: connector.slug,
     schemeKey: scheme.key,
     schemeType: scheme.type,
     name: given.name,
     description: given.description ?? null,
-    ownApp: Boolean(given.clientId),
-    clientId: given.clientId ?? null,
+    ownApp: Boolean(given.clientId) || describesItself,
+    clientId: describesItself ? clientDocumentUrl(ctx.services, id) : (given.clientId ?? null),
     hasClientSecret: Boolean(given.clientSecret),
     clientSecretExpiresAt: given.clientSecretExpiresAt ?? null,
     hasWebhookSecret: Boolean(given.webhookSecret),
@@ -108,7 +117,8 @@ export async function planAuthConfig(ctx: Context, input: CreateAuthConfigInput)
   };
   const clientSecret = given.clientSecret ? new Secret(given.clientSecret) : null;
   const webhookSecret = given.webhookSecret ? new Secret(given.webhookSecret) : null;
-  return { connector, scheme, data, clientSecret, webhookSecret, presets, registers, isRegistered: false };
+  const registers = newClient === "REGISTRATION";
+  return { connector, scheme, data, clientSecret, webhookSecret, presets, describesItself, registers, isRegistered: false };
 }
 
 function schemeFor(connector: ConnectorView, key: string | null | undefined): SchemeDefinition {
@@ -118,20 +128,21 @@ function schemeFor(connector: ConnectorView, key: string | null | undefined): Sc
   throw InvalidInputError.at(["schemeKey"], "NOT_FOUND", `${connector.name} has no such scheme. It has: ${keys}.`);
 }
 
-/** True where a client is still to be registered at the provider. */
+/** How the config comes by a client that nobody has given; null: one was given, is the operator's, or is not needed. */
+type NewClient = "DOCUMENT" | "REGISTRATION" | null;
+
 function assertClient(
   ctx: Context,
   connector: ConnectorView,
   scheme: SchemeDefinition,
   given: z.output<typeof createInput>,
-): boolean {
+): NewClient {
   const { clientId, clientSecret, clientSecretExpiresAt } = given;
   assertNoClient(given, scheme);
-  if (!hasClient(scheme)) return false;
+  if (!hasClient(scheme)) return null;
   if (!clientId && clientSecret)
     throw InvalidInputError.at(["clientId"], "REQUIRED", "A client secret belongs to a client id: give both.");
-  const registers = !clientId && !managedAppOf(ctx.services, connector);
-  if (registers && !canRegister(scheme)) throw noManagedApp(connector);
+  const newClient = clientId || managedAppOf(ctx.services, connector) ? null : newClientOf(ctx, connector, scheme);
   if (clientId && !clientSecret && needsSecret(scheme)) {
     throw InvalidInputError.at(["clientSecret"], "REQUIRED", `${connector.name} wants a client secret beside the client id.`);
   }
@@ -142,10 +153,21 @@ function assertClient(
       "There is no client secret that could run out: leave clientSecretExpiresAt out.",
     );
   }
-  return registers;
+  return newClient;
 }
 
-/** Whether the provider lets clients register themselves, as its metadata said. */
+/** A document is preferred: nothing of it has to be kept at the provider, or taken back. */
+function newClientOf({ services }: Context, connector: ConnectorView, scheme: SchemeDefinition): NewClient {
+  if (takesDocument(scheme) && servesDocuments(services)) return "DOCUMENT";
+  if (scheme.type === "OAUTH2" && scheme.registrationUrl !== undefined) return "REGISTRATION";
+  if (!takesDocument(scheme)) throw noManagedApp(connector);
+  throw new ConflictError(
+    "NO_MANAGED_APP",
+    `${connector.name} knows a client by a document at an https address of its own, which this Moorline does not have. Have the operator set MOORLINE_PUBLIC_URL to one, or give a clientId.`,
+  );
+}
+
+/** Whether the provider takes clients that nobody has registered there by hand, as its metadata said. */
 export function canRegister(scheme: SchemeDefinition): scheme is OAuth2SchemeDefinition {
-  return scheme.type === "OAUTH2" && scheme.registrationUrl !== undefined;
+  return takesDocument(scheme) || (scheme.type === "OAUTH2" && scheme.registrationUrl !== undefined);
 }

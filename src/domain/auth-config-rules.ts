@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { fieldsFor, validateFields } from "../catalogue/fields.ts";
 import { PROTOCOL_PARAMETERS } from "../catalogue/protocol-parameters.ts";
-import { endpointsOf, hostVariablesOf, urlTemplatesOf } from "../catalogue/templates.ts";
+import { endpointsOf, urlTemplatesOf } from "../catalogue/scheme-urls.ts";
+import { hostVariablesOf } from "../catalogue/templates.ts";
 import type { FieldDefinition, SchemeDefinition } from "../catalogue/types.ts";
 import type { Tx } from "../db/database.ts";
 import { ConflictError, type InputIssue, InvalidInputError } from "../lib/errors.ts";
@@ -101,7 +102,7 @@ export function defaultScopes(scheme: SchemeDefinition): string[] {
 
 /** A device code can be handed to a victim, so the device flow is on only where it is asked for and the provider has it. */
 export function checkFlows(flows: readonly string[] | null | undefined, scheme: SchemeDefinition): string[] {
-  const possible = flowsOf(scheme);
+  const possible: string[] = flowsOf(scheme);
   if (!flows) return possible.slice(0, 1);
   if (possible.length === 0)
     throw InvalidInputError.at(["flows"], "NOT_ALLOWED", `The scheme “${scheme.name}” has no flows: leave them out.`);
@@ -120,14 +121,19 @@ export function checkFlows(flows: readonly string[] | null | undefined, scheme: 
   return [...new Set(flows)];
 }
 
-/** The default one first. */
-function flowsOf(scheme: SchemeDefinition): string[] {
+type Flow = "AUTHORIZATION_CODE" | "DEVICE" | "CLIENT_CREDENTIALS";
+
+/** What `flows` may hold, the default one first; empty: the scheme has none. */
+export function flowsOf(scheme: SchemeDefinition): Flow[] {
   if (scheme.type === "OAUTH2_CLIENT_CREDENTIALS") return ["CLIENT_CREDENTIALS"];
   if (!hasClient(scheme)) return [];
   // Whoever knows a public client's id could be it, so it gets no tokens of its own (RFC 6749 section 4.4).
   const isConfidential = scheme.type === "OAUTH2" && scheme.tokenAuthMethod !== "NONE";
   const hasDevice = endpointsOf(scheme).deviceAuthorizationUrl !== undefined;
-  return ["AUTHORIZATION_CODE", ...(hasDevice ? ["DEVICE"] : []), ...(isConfidential ? ["CLIENT_CREDENTIALS"] : [])];
+  const possible: Flow[] = ["AUTHORIZATION_CODE"];
+  if (hasDevice) possible.push("DEVICE");
+  if (isConfidential) possible.push("CLIENT_CREDENTIALS");
+  return possible;
 }
 
 /** Beside what the protocol sets: these would change where the answer goes, or whose session is asked. */
@@ -221,6 +227,7 @@ export async function assertNameIsFree(
     throw new ConflictError("DUPLICATE_NAME", `This connector has an auth config named “${name}” already. Choose another name.`);
 }
 
+/** Whether a client of one's own has no use without its secret. */
 export function needsSecret(scheme: SchemeDefinition): boolean {
   return (
     scheme.type === "OAUTH1" ||

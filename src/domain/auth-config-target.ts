@@ -2,6 +2,7 @@ import type { AuthConfig } from "../db/generated/client.ts";
 import { ConflictError, NotFoundError } from "../lib/errors.ts";
 import { decodeId } from "../lib/ids.ts";
 import { authConfigStatus, visibleAuthConfigs } from "./auth-config-view.ts";
+import { isUserSession } from "./caller.ts";
 import { findConnector } from "./connector.ts";
 import { managedAppOf } from "./connector-view.ts";
 import type { Context } from "./services.ts";
@@ -44,7 +45,7 @@ async function byConnector(ctx: Context, db: Db, slug: string): Promise<AuthConf
   const connector = isAllowed(ctx, slug) ? await findConnector(ctx, slug, db) : null;
   if (!connector) throw new NotFoundError("There is no such connector. Query.connectors lists them all.");
   const rows = await db.authConfig.findMany({
-    where: { AND: [visibleAuthConfigs(ctx), { connectorSlug: slug, enabled: true }] },
+    where: { AND: [visibleAuthConfigs(ctx), { connectorSlug: connector.slug, enabled: true }] },
     orderBy: { id: "asc" },
     take: 2,
   });
@@ -65,5 +66,5 @@ async function byConnector(ctx: Context, db: Db, slug: string): Promise<AuthConf
 }
 
 function isAllowed({ caller }: Context, slug: string): boolean {
-  return !caller.sessionId || !caller.connectorSlugs || caller.connectorSlugs.includes(slug);
+  return !isUserSession(caller) || !caller.connectorSlugs || caller.connectorSlugs.includes(slug);
 }

@@ -2,6 +2,7 @@ import { fieldsBeforeRedirect, fieldsFor } from "../catalogue/fields.ts";
 import type { ConnectorKind, FieldDefinition, SchemeType } from "../catalogue/types.ts";
 import type { Prisma } from "../db/database.ts";
 import type { AuthConfig } from "../db/generated/client.ts";
+import { isUserSession } from "./caller.ts";
 import { type ConnectorView, schemeOf } from "./connector-view.ts";
 import { anyOf, searchText } from "./input.ts";
 import type { Context } from "./services.ts";
@@ -35,7 +36,7 @@ export function visibleAuthConfigs({ caller }: Context): Prisma.AuthConfigWhereI
   return {
     projectId: caller.projectId,
     deletedAt: null,
-    ...(caller.sessionId && caller.connectorSlugs && { connectorSlug: { in: [...caller.connectorSlugs] } }),
+    ...(isUserSession(caller) && caller.connectorSlugs && { connectorSlug: { in: [...caller.connectorSlugs] } }),
     ...(caller.requestId && { connectionRequests: { some: { id: caller.requestId } } }),
   };
 }
@@ -64,7 +65,7 @@ function searchIn({ caller }: Context, text: string): Prisma.AuthConfigWhereInpu
   const contains = { contains: text, mode: "insensitive" } as const;
   const columns = [{ name: contains }, { connectorSlug: contains }];
   // What a session is not shown it cannot search either.
-  return caller.sessionId ? columns : [...columns, { description: contains }];
+  return isUserSession(caller) ? columns : [...columns, { description: contains }];
 }
 
 function whereKind({ services }: Context, kind: ConnectorKind): Prisma.AuthConfigWhereInput {

@@ -17,7 +17,7 @@ import type { Context } from "./services.ts";
 export { deleteAuthConfig } from "./auth-config-delete.ts";
 export type { CreateAuthConfigInput } from "./auth-config-plan.ts";
 export { type ConnectTarget, resolveTarget } from "./auth-config-target.ts";
-export { type UpdateAuthConfigInput, updateAuthConfig } from "./auth-config-update.ts";
+export { updateAuthConfig } from "./auth-config-update.ts";
 export * from "./auth-config-view.ts";
 
 /**

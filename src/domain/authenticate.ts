@@ -1,16 +1,21 @@
-import type { Database } from "../db/database.ts";
 import { RequestError } from "../lib/errors.ts";
 import { count } from "../lib/metrics.ts";
 import { actorOf } from "./audit.ts";
-import type { Caller } from "./caller.ts";
+import { type Caller, tokenIds } from "./caller.ts";
 import { noteDenial } from "./denials.ts";
-import { permissionsOf, type Role } from "./permissions.ts";
 import type { Services } from "./services.ts";
+import { type FoundToken, findToken } from "./token-rows.ts";
 import { hashToken, type TokenKind, tokenKind } from "./tokens.ts";
 
-export interface Credentials {
+/** What a caller holds. */
+export interface Held {
   /** The `Authorization` header, or `connectionParams.authorization`. */
   authorization: string | null;
+  /** The token of a session cookie, of which the HTTP face has found that a page of ours sent it. It counts where there is no `authorization`. */
+  cookie?: string | null;
+}
+
+export interface Credentials extends Held {
   ip: string | null;
   /** The request's choice of language; null: the session's. */
   locale: string | null;
@@ -19,11 +24,8 @@ export interface Credentials {
 }
 
 /** What a token was found to be, kept for a moment so that a busy caller is not looked up for every request. */
-interface Entry {
-  caller: Omit<Caller, "ip" | "now">;
-  endedBecause: "REVOKED" | null;
-  /** The database's time at the lookup, and the process's monotonic time then. */
-  databaseNow: Date;
+interface Entry extends FoundToken {
+  /** The process's monotonic time when the lookup began: what its answer took counts as past, so that no token outlives its end. */
   lookedUpAt: number;
   drop(): void;
 }
@@ -37,15 +39,27 @@ const caches = new WeakMap<Services, Map<string, Entry>>();
 
 /** Who is calling. Throws RequestError UNAUTHENTICATED or SESSION_EXPIRED (401), which never says more than a stranger may know. */
 export async function authenticate(services: Services, given: Credentials): Promise<Caller> {
-  const token = bearerToken(given.authorization);
-  const kind = tokenKind(token);
-  if (!kind) throw unauthenticated("This token is not one of ours, or is mistyped. Copy it again.");
+  const { token, kind } = tokenOf(given);
   const entry = await entryOf(services, kind, hashToken(token), given.ip);
   const now = new Date(entry.databaseNow.getTime() + Math.floor(performance.now() - entry.lookedUpAt));
   const ended = endOf(entry, kind, now);
   if (ended && !given.recheck) noteEnded(services, entry, given.ip);
   if (ended) throw ended;
   return { ...entry.caller, ip: given.ip, locale: given.locale ?? entry.caller.locale, now };
+}
+
+function tokenOf({ authorization, cookie }: Held): { token: string; kind: TokenKind } {
+  const fromCookie = authorization === null && Boolean(cookie);
+  const token = fromCookie ? cookie! : bearerToken(authorization);
+  const kind = tokenKind(token);
+  if (fromCookie) {
+    // An API key is never kept in a browser.
+    if (kind === "mls_" || kind === "mld_") return { token, kind };
+    throw unauthenticated("There is no session in this cookie. Sign in again.");
+  }
+  if (!kind) throw unauthenticated("This token is not one of ours, or is mistyped. Copy it again.");
+  if (kind === "mld_") throw unauthenticated("A dashboard session counts in its cookie only. Send an API key instead.");
+  return { token, kind };
 }
 
 function bearerToken(authorization: string | null): string {
@@ -64,6 +78,8 @@ function endOf(entry: Entry, kind: TokenKind, now: Date): RequestError | null {
   if (!expired && !entry.endedBecause) return null;
   if (kind === "mls_")
     return new RequestError("SESSION_EXPIRED", "This user session has ended. Get a new one from your back end.", 401);
+  if (kind === "mld_")
+    return new RequestError("SESSION_EXPIRED", "This dashboard session, or its API key, has ended. Sign in again.", 401);
   return unauthenticated(
     entry.endedBecause ? "This API key has been revoked. Use another one." : "This API key has expired. Use another one.",
   );
@@ -80,7 +96,7 @@ async function entryOf(services: Services, kind: TokenKind, hash: Buffer, ip: st
   if (cached && performance.now() - cached.lookedUpAt < CACHE_MS) return cached;
   cached?.drop();
   const lookedUpAt = performance.now();
-  const row = kind === "mlk_" ? await findKey(services.database, hash) : await findSession(services.database, hash);
+  const row = await findToken(services.database, kind, hash);
   if (!row) {
     // It belongs to no project, and so into no project's audit log.
     services.log.info({ ip, kind }, "an unknown token was refused");
@@ -93,11 +109,11 @@ async function entryOf(services: Services, kind: TokenKind, hash: Buffer, ip: st
 /** Keeps the entry until it is told that the key or session has changed. */
 function remember(services: Services, cache: Map<string, Entry>, key: string, found: Omit<Entry, "drop">): Entry {
   cache.get(key)?.drop();
-  const unsubscribe = services.hub.subscribe(`token:${found.caller.apiKeyId ?? found.caller.sessionId}`, () => entry.drop());
+  const subscriptions = tokenIds(found.caller).map((id) => services.hub.subscribe(`token:${id}`, () => entry.drop()));
   const entry: Entry = {
     ...found,
     drop() {
-      unsubscribe();
+      for (const unsubscribe of subscriptions) unsubscribe();
       if (cache.get(key) === entry) cache.delete(key);
     },
   };
@@ -146,108 +162,4 @@ function noteEnded(services: Services, { caller, endedBecause, databaseNow: now 
   const key = (caller.apiKeyId ?? caller.sessionId)!;
   count("refused_tokens", { reason: endedBecause ? "revoked" : "expired" });
   noteDenial(services, key, actorOf({ ...caller, ip, now }), { details: { reason: endedBecause ?? "EXPIRED" } });
-}
-
-interface KeyRow {
-  id: string;
-  projectId: string;
-  name: string;
-  role: Role;
-  permissions: string[];
-  connectorSlugs: string[];
-  userIds: string[];
-  methods: string[];
-  expiresAt: Date | null;
-  revokedAt: Date | null;
-  isOperator: boolean;
-  allowedOrigins: string[];
-  now: Date;
-}
-
-async function findKey(database: Database, hash: Buffer) {
-  // A list that was never written is NULL in the database.
-  const [row] = await database.query<KeyRow>(
-    "auth_key",
-    `SELECT k."id", k."projectId", k."name", k."role", COALESCE(k."permissions", '{}') AS "permissions",
-            COALESCE(k."connectorSlugs", '{}') AS "connectorSlugs", COALESCE(k."userIds"::text[], '{}') AS "userIds",
-            COALESCE(k."methods", '{}') AS "methods", k."expiresAt", k."revokedAt", p."isOperator",
-            COALESCE(p."allowedOrigins", '{}') AS "allowedOrigins", moorline_now() AS "now"
-     FROM "ApiKey" k JOIN "Project" p ON p."id" = k."projectId" AND p."deletedAt" IS NULL
-     WHERE k."hash" = $1`,
-    [hash],
-  );
-  if (!row) return null;
-  return {
-    caller: {
-      projectId: row.projectId,
-      role: row.role,
-      permissions: permissionsOf(row.role, row.permissions),
-      apiKeyId: row.id,
-      sessionId: null,
-      userId: null,
-      isOperatorProject: row.isOperator,
-      connectorSlugs: row.connectorSlugs.length > 0 ? row.connectorSlugs : null,
-      userIds: row.userIds.length > 0 ? row.userIds : null,
-      methods: row.methods.length > 0 ? row.methods : null,
-      requestId: null,
-      label: row.name,
-      locale: null,
-      expiresAt: row.expiresAt,
-      allowedOrigins: row.allowedOrigins,
-    },
-    endedBecause: row.revokedAt ? ("REVOKED" as const) : null,
-    databaseNow: row.now,
-  };
-}
-
-interface SessionRow {
-  id: string;
-  projectId: string;
-  userId: string;
-  externalId: string;
-  connectorSlugs: string[];
-  allConnectors: boolean;
-  requestId: string | null;
-  locale: string | null;
-  expiresAt: Date;
-  revokedAt: Date | null;
-  isOperator: boolean;
-  allowedOrigins: string[];
-  now: Date;
-}
-
-async function findSession(database: Database, hash: Buffer) {
-  const [row] = await database.query<SessionRow>(
-    "auth_session",
-    `SELECT s."id", s."projectId", s."userId", u."externalId", COALESCE(s."connectorSlugs", '{}') AS "connectorSlugs", s."allConnectors", s."requestId",
-            COALESCE(s."locale", u."locale") AS "locale", s."expiresAt", s."revokedAt", p."isOperator",
-            COALESCE(p."allowedOrigins", '{}') AS "allowedOrigins", moorline_now() AS "now"
-     FROM "UserSession" s
-     JOIN "User" u ON u."projectId" = s."projectId" AND u."id" = s."userId"
-     JOIN "Project" p ON p."id" = s."projectId" AND p."deletedAt" IS NULL
-     WHERE s."hash" = $1`,
-    [hash],
-  );
-  if (!row) return null;
-  return {
-    caller: {
-      projectId: row.projectId,
-      role: "END_USER" as const,
-      permissions: permissionsOf("END_USER", []),
-      apiKeyId: null,
-      sessionId: row.id,
-      userId: row.userId,
-      isOperatorProject: row.isOperator,
-      connectorSlugs: row.allConnectors ? null : row.connectorSlugs,
-      userIds: null,
-      methods: null,
-      requestId: row.requestId,
-      label: row.externalId,
-      locale: row.locale,
-      expiresAt: row.expiresAt,
-      allowedOrigins: row.allowedOrigins,
-    },
-    endedBecause: row.revokedAt ? ("REVOKED" as const) : null,
-    databaseNow: row.now,
-  };
 }

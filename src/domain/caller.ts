@@ -8,7 +8,9 @@ export interface Caller {
   readonly permissions: ReadonlySet<Permission>;
   /** UUID of the API key; null for a user session. */
   readonly apiKeyId: string | null;
-  /** UUIDs of the session and its user; null for an API key. */
+  /** UUID of the dashboard session that acts as this API key; null for the key itself, and for a user session. */
+  readonly dashboardSessionId: string | null;
+  /** UUIDs of the session and its user; null for an API key. Of a link to a request that is the project's own there is no user. */
   readonly sessionId: string | null;
   readonly userId: string | null;
   /** A key of the first project: with PROJECT_MANAGE it manages projects. */
@@ -19,9 +21,11 @@ export interface Caller {
   readonly userIds: readonly string[] | null;
   /** A key's narrowing to HTTP methods of the proxy and callApi; null: all. */
   readonly methods: readonly string[] | null;
-  /** A hosted link's session: this request only. */
+  /** UUID: the session of a link to one request, which is this one or a retry of it; nothing else exists for it. */
   readonly requestId: string | null;
-  /** For the audit log: the key's name, or the user's externalId. */
+  /** UUID: the session of a link with a choice of connectors. */
+  readonly linkId: string | null;
+  /** For the audit log: the key's name, with where it acts from if that is the dashboard, or the user's externalId. */
   readonly label: string;
   readonly ip: string | null;
   readonly locale: string | null;
@@ -38,17 +42,44 @@ export function callerId(caller: Caller): string {
   return (caller.apiKeyId ?? caller.sessionId)!;
 }
 
+/** UUIDs of all that the caller's token hangs on: a change of any of them (topic `token:<id>`) may have ended it. */
+export function tokenIds({ apiKeyId, sessionId, dashboardSessionId }: Omit<Caller, "ip" | "now">): string[] {
+  return [apiKeyId, sessionId, dashboardSessionId].filter((id) => id !== null);
+}
+
 export function may(caller: Caller, permission: Permission): boolean {
   return caller.permissions.has(permission);
+}
+
+/** Nobody's back end: a browser, whose own objects are all that exists for it. */
+export function isUserSession(caller: Pick<Caller, "apiKeyId">): boolean {
+  return caller.apiKeyId === null;
+}
+
+/** Whose objects exist for a caller: a session's own user's, which for one without a user are the project's own; for keys all. */
+export function ownedBy(caller: Pick<Caller, "apiKeyId" | "userId">): { userId?: string | null } {
+  return isUserSession(caller) ? { userId: caller.userId } : {};
+}
+
+/** A link's session, which can do just what leads to the end of a request. */
+export function isHosted({ requestId, linkId }: Pick<Caller, "requestId" | "linkId">): boolean {
+  return requestId !== null || linkId !== null;
+}
+
+/** For what carries on with a request that the caller sees: whoever may start one, and the session of a link to it. Throws ForbiddenError. */
+export function assertMayFinish(ctx: { readonly caller: Caller }): void {
+  if (ctx.caller.requestId === null) assertMay(ctx, "CONNECTION_INITIATE");
 }
 
 /** The one assertion about permissions. Throws ForbiddenError. */
 export function assertMay({ caller }: { readonly caller: Caller }, permission: Permission): void {
   if (may(caller, permission)) return;
   throw new ForbiddenError(
-    caller.userId
-      ? "A user session may not do this: call it from your back end with an API key."
-      : `This API key (role ${caller.role}) lacks the permission ${permission}. Use a key that has it, or ask an ADMIN for one.`,
+    isHosted(caller)
+      ? "The session of a link connects what the link is for, and may not do this."
+      : isUserSession(caller)
+        ? "A user session may not do this: call it from your back end with an API key."
+        : `This API key (role ${caller.role}) lacks the permission ${permission}. Use a key that has it, or ask an ADMIN for one.`,
   );
 }
 

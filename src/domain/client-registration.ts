@@ -6,6 +6,7 @@ import type { OAuth2Client, RegisteredClient } from "../schemes/oauth2/index.ts"
 import type { AuthConfigPlan } from "./auth-config-plan.ts";
 import { assertNameIsFree } from "./auth-config-rules.ts";
 import { fieldParameters } from "./auth-config-view.ts";
+import { grantTypesOf, productName } from "./client-document.ts";
 import { redirectUri } from "./connector-view.ts";
 import type { Idempotent } from "./idempotency.ts";
 import { asProviderError } from "./provider-error.ts";
@@ -45,28 +46,12 @@ async function register(ctx: Context, { connector, scheme, data, presets }: Auth
   };
   const { fetch } = ctx.services.egress;
   try {
-    const input = { client, clientName: await nameOf(ctx), grantTypes: grantTypesOf(data.flows), scopes: data.scopes, fetch };
+    const clientName = await productName(ctx.services, ctx.caller.projectId);
+    const input = { client, clientName, grantTypes: grantTypesOf(data.flows), scopes: data.scopes, fetch };
     return await oauth2.registerClient(input);
   } catch (error) {
     throw asProviderError(error);
   }
-}
-
-/** What people read when they are asked for consent: the product's name. */
-async function nameOf({ services, caller }: Context): Promise<string> {
-  const project = await services.database.prisma.project.findUniqueOrThrow({ where: { id: caller.projectId } });
-  const { productName } = project.branding as { productName?: string | null };
-  return productName || project.name;
-}
-
-const GRANT_TYPES: Record<string, string[]> = {
-  AUTHORIZATION_CODE: ["authorization_code", "refresh_token"],
-  DEVICE: ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"],
-  CLIENT_CREDENTIALS: ["client_credentials"],
-};
-
-function grantTypesOf(flows: readonly string[]): string[] {
-  return [...new Set(flows.flatMap((flow) => GRANT_TYPES[flow] ?? []))];
 }
 
 function withClient(plan: AuthConfigPlan, { clientId, clientSecret, clientSecretExpiresAt }: RegisteredClient): AuthConfigPlan {

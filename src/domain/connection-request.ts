@@ -6,11 +6,11 @@ import type { FailureDetails } from "../lib/failure.ts";
 import { decodeId, encodeId } from "../lib/ids.ts";
 import { count } from "../lib/metrics.ts";
 import { type AuditEntry, recordAudit, recordAudits } from "./audit.ts";
-import { assertMay, may } from "./caller.ts";
+import { assertMay, assertMayFinish, isUserSession, ownedBy } from "./caller.ts";
 import { readRequest } from "./hot-reads.ts";
 import { anyOf } from "./input.ts";
-import { goesOnByItself, isRedirect } from "./request-flow.ts";
-import type { Context, Services } from "./services.ts";
+import { ofChain } from "./retries.ts";
+import type { Context } from "./services.ts";
 import { type UserRef, userRefWhere } from "./user-ref.ts";
 import { announceEvents, type HistoryEvent } from "./webhook-outbox.ts";
 
@@ -50,9 +50,9 @@ export function presentRequest(row: ConnectionRequest, now: Date): PresentReques
 export function visibleRequests({ caller }: Context): Prisma.ConnectionRequestWhereInput {
   return {
     projectId: caller.projectId,
-    ...(caller.userId && { userId: caller.userId }),
-    ...(caller.userId && caller.connectorSlugs && { connectorSlug: { in: [...caller.connectorSlugs] } }),
-    ...(caller.requestId && { id: caller.requestId }),
+    ...ownedBy(caller),
+    ...(isUserSession(caller) && caller.connectorSlugs && { connectorSlug: { in: [...caller.connectorSlugs] } }),
+    ...(caller.requestId && ofChain(caller.requestId)),
   };
 }
 
@@ -124,53 +124,13 @@ export async function requestEvents(
   return events;
 }
 
-/** The links of a request that can still be opened, for its own user and for keys that may initiate; else nulls. */
-export function requestLinks(
-  { services, caller }: Context,
-  row: ConnectionRequest,
-): { authorizationUrl: string | null; connectUrl: string | null } {
-  const open = ["PENDING", "AUTHORIZING"].includes(presentRequest(row, caller.now).status);
-  const own = caller.userId ? row.userId === caller.userId : may(caller, "CONNECTION_INITIATE");
-  if (!open || !own) return { authorizationUrl: null, connectUrl: null };
-  const { authorizationUrl, connectUrl } = linksOf(services, row.id);
-  return {
-    authorizationUrl: isRedirect(row) ? authorizationUrl : null,
-    connectUrl: goesOnByItself(row) ? null : connectUrl,
-  };
-}
-
-export interface DeviceAuthorization {
-  userCode: string;
-  verificationUri: string;
-  verificationUriComplete: string | null;
-  expiresAt: Date;
-}
-
-/** What the user of a device flow does elsewhere, while it can be done, for those who see the links; else null. */
-export function deviceAuthorizationOf({ caller }: Context, row: ConnectionRequest): DeviceAuthorization | null {
-  const own = caller.userId ? row.userId === caller.userId : may(caller, "CONNECTION_INITIATE");
-  const { deviceUserCode, deviceUri, deviceUriComplete, deviceExpiresAt } = row;
-  const open = presentRequest(row, caller.now).status === "AUTHORIZING";
-  if (!open || !own || !deviceUserCode || !deviceUri || !deviceExpiresAt) return null;
-  return {
-    userCode: deviceUserCode,
-    verificationUri: deviceUri,
-    verificationUriComplete: deviceUriComplete,
-    expiresAt: deviceExpiresAt,
-  };
-}
-
-export function linksOf(services: Services, requestId: string): { authorizationUrl: string; connectUrl: string } {
-  const connectUrl = `${services.publicUrl}/connect/${services.vault.linkToken("request", requestId)}`;
-  return { connectUrl, authorizationUrl: `${connectUrl}/authorize` };
-}
-
 /** Fields that a transition may set beside the status. */
 export type TransitionData = Pick<
   Prisma.ConnectionRequestUncheckedUpdateManyInput,
   | "credentialId"
   | "expiresAt"
   | "retriedById"
+  | "closed"
   | "deviceUserCode"
   | "deviceUri"
   | "deviceUriComplete"
@@ -257,11 +217,12 @@ export async function cancelConnectionRequest(
   ctx: Context,
   input: { id: string },
 ): Promise<{ connectionRequest: ConnectionRequest }> {
-  assertMay(ctx, "CONNECTION_INITIATE");
+  assertMayFinish(ctx);
   const row = await findRequest(ctx, input.id);
   if (!row) throw new NotFoundError("There is no such connection request. Check the id.");
   return ctx.services.database.transact(async (tx) => {
-    const canceled = await transition(tx, row, OPEN_STATUSES, "CANCELED");
+    // Its links lead nowhere from now on, where it was not the person at the browser who thought better of it.
+    const canceled = await transition(tx, row, OPEN_STATUSES, "CANCELED", { closed: !isUserSession(ctx.caller) });
     if (!canceled) throw await finishedError(tx, row);
     await recordAudit(tx, ctx, {
       action: "connection_request.canceled",

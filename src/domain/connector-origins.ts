@@ -1,4 +1,4 @@
-import { endpointsOf, loginUrlsOf, revocationUrlOf } from "../catalogue/templates.ts";
+import { endpointsOf, loginUrlsOf, revocationUrlOf } from "../catalogue/scheme-urls.ts";
 import type { ConnectorDefinition } from "../catalogue/types.ts";
 
 /**

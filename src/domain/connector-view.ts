@@ -1,4 +1,4 @@
-import { managedAppAllowed } from "../catalogue/templates.ts";
+import { managedAppAllowed } from "../catalogue/scheme-urls.ts";
 import type { ConnectorDefinition, SchemeDefinition } from "../catalogue/types.ts";
 import type { CustomConnector } from "../db/generated/client.ts";
 import { BUILT_IN_CONNECTOR_PREFIX, encodeId } from "../lib/ids.ts";

@@ -2,7 +2,7 @@ import { categoryName } from "../catalogue/index.ts";
 import { createSearch } from "../catalogue/search.ts";
 import type { ConnectorKind, SchemeType } from "../catalogue/types.ts";
 import { BUILT_IN_CONNECTOR_PREFIX, decodeId } from "../lib/ids.ts";
-import { assertMay } from "./caller.ts";
+import { assertMay, isUserSession } from "./caller.ts";
 import {
   builtInView,
   type ConnectorDb,
@@ -55,7 +55,7 @@ export async function connectorById(ctx: Context, id: string): Promise<Connector
 
 /** The slugs that a user session may see; null: all (API keys). Without a choice of its own, those with an enabled config. */
 async function allowedSlugs(ctx: Context): Promise<ReadonlySet<string> | null> {
-  if (!ctx.caller.sessionId) return null;
+  if (!isUserSession(ctx.caller)) return null;
   return ctx.caller.connectorSlugs ? new Set(ctx.caller.connectorSlugs) : configuredSlugs(ctx);
 }
 

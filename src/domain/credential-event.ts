@@ -46,7 +46,8 @@ export async function recordCredentialEvent(
     data: { projectId, credentialId, sequence: row.sequence, at: tx.now, ...event },
     select: { sequence: true },
   });
-  if (change) {
+  // Somebody may have deleted it while a test or a call was under way: then nobody is told of it any more.
+  if (change && (row.deletedAt === null || change.kind === "DELETED")) {
     await tx.credentialChange.create({
       data: { id: newId(), projectId, credentialId, sequence: row.sequence, ...change, at: tx.now },
       select: { id: true },

@@ -2,11 +2,12 @@ import type { Credential, Prisma } from "../db/generated/client.ts";
 import { ConflictError, CredentialNotUsableError, type ImpactSummary, NotFoundError } from "../lib/errors.ts";
 import { decodeId } from "../lib/ids.ts";
 import { recordAudit } from "./audit.ts";
-import { assertMay } from "./caller.ts";
+import { assertMay, isUserSession, ownedBy } from "./caller.ts";
 import { OPEN_STATUSES } from "./connection-request.ts";
 import { recordCredentialEvent } from "./credential-event.ts";
 import { readCredential } from "./hot-reads.ts";
 import { anyOf, searchText } from "./input.ts";
+import { ofChain } from "./retries.ts";
 import type { Context } from "./services.ts";
 import { type UserRef, userRefWhere } from "./user-ref.ts";
 
@@ -65,9 +66,9 @@ export function visibleCredentials({ caller }: Context): Prisma.CredentialWhereI
   return {
     projectId: caller.projectId,
     deletedAt: null,
-    ...(caller.userId && { userId: caller.userId }),
-    ...(caller.userId && caller.connectorSlugs && { connectorSlug: { in: [...caller.connectorSlugs] } }),
-    ...(caller.requestId && { requests: { some: { id: caller.requestId } } }),
+    ...ownedBy(caller),
+    ...(isUserSession(caller) && caller.connectorSlugs && { connectorSlug: { in: [...caller.connectorSlugs] } }),
+    ...(caller.requestId && { requests: { some: ofChain(caller.requestId) } }),
   };
 }
 

@@ -3,6 +3,7 @@ import { Failure, type FailureDetails } from "../lib/failure.ts";
 import { oauth2 } from "../schemes/index.ts";
 import type { DeviceAuthorization, DevicePoll } from "../schemes/oauth2/device.ts";
 import type { TokenSet } from "../schemes/oauth2/types.ts";
+import { accusesConfig } from "./accusation.ts";
 import { isMuted, type RequestWithParties } from "./connection-parties.ts";
 import { transition } from "./connection-request.ts";
 import { beginExchange } from "./exchange.ts";
@@ -37,7 +38,7 @@ export async function beginDevice(services: Services, parties: RequestWithPartie
     await storeCodes(services, request, await oauth2.beginDevice({ client, scopes, fetch, allowHttp, timeoutMs: TIMEOUT_MS }));
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    await fail(services, request, error.details);
+    await fail(services, parties, error.details);
   }
 }
 
@@ -92,8 +93,8 @@ export async function pollDevice(services: Services, parties: RequestWithParties
     if (!(error instanceof Failure)) throw error;
     const { details } = error;
     const mayPass = details.retryable && details.code !== "DEVICE_CODE_EXPIRED";
-    if (!mayPass) return fail(services, request, details);
-    if (isOver) return fail(services, request, expired().details);
+    if (!mayPass) return fail(services, parties, details);
+    if (isOver) return fail(services, parties, expired().details);
     // Section 3.5: after a time-out ever less often.
     const slower = Math.max(intervalMs, Math.min(intervalMs * 2, SLOWEST_MS));
     await askLater(services, request, lease, { intervalMs: slower, waitMs: (details.retryAfterSeconds ?? 0) * 1000 });
@@ -145,8 +146,9 @@ async function deny(services: Services, request: ConnectionRequest): Promise<voi
   await forget(services, request);
 }
 
-async function fail(services: Services, request: ConnectionRequest, failure: FailureDetails): Promise<void> {
-  const fromProvider = !isAboutFlow(request, failure);
+async function fail(services: Services, parties: RequestWithParties, failure: FailureDetails): Promise<void> {
+  const { request } = parties;
+  const fromProvider = accusesConfig(parties) && !isAboutFlow(request, failure);
   await endRequest(services, request, { from: ["PENDING", "AUTHORIZING"], to: "FAILED", failure, fromProvider });
   await forget(services, request);
 }

@@ -1,6 +1,7 @@
 import { fieldsFor } from "../catalogue/fields.ts";
-import { expandUrl, hostRulesOf, TemplateError, urlTemplatesOf } from "../catalogue/templates.ts";
-import type { ConnectionValues, FieldDefinition, NativeSchemeDefinition, SchemeDefinition } from "../catalogue/types.ts";
+import { hostRulesOf, keptValuesOf, urlTemplatesOf } from "../catalogue/scheme-urls.ts";
+import { expandUrl, TemplateError } from "../catalogue/templates.ts";
+import type { ConnectionValues, FieldDefinition, SchemeDefinition } from "../catalogue/types.ts";
 import type { AuthConfig, Credential } from "../db/generated/client.ts";
 import { ConflictError, type InputIssue, InvalidInputError, ProviderError, TestFailedError } from "../lib/errors.ts";
 import { Failure, type FailureDetails } from "../lib/failure.ts";
@@ -59,7 +60,8 @@ export async function draftCredential(
   const values = { ...known, ...typed.parameters, ...typed.secrets };
   const draft: Draft = { authConfig, connector, scheme, typed, values, obtained: null };
   const origins = originsOf(draft, path);
-  const moved = before && (isCutOff(before) || !isSame(origins, originsBefore(draft, { ...known, ...present })));
+  const originsBefore = () => placesOf(connector, scheme, { ...known, ...present }, () => "");
+  const moved = before && (isCutOff(before) || !isSame(origins, originsBefore()));
   if (moved) assertTypedAnew(draft, given, path);
   return draft;
 }
@@ -87,17 +89,11 @@ function isCutOff(before: Credential): boolean {
 
 /** Where its secrets would go, every place once. Throws InvalidInputError about a typed value that fits no host or is missing. */
 function originsOf({ connector, scheme, values, authConfig }: Draft, path: readonly string[]): string[] {
-  if (scheme.type === "NATIVE") return nativeAddress(scheme, values);
-  return templatesOf(connector, scheme).map((template) => {
-    try {
-      return originOf(template, scheme, values);
-    } catch (error) {
-      if (!(error instanceof TemplateError)) throw error;
-      if (isDiscovered(scheme, error)) return "";
-      const field = fieldsFor(scheme, "credential").find(({ name }) => error.variable === `connection.${name}`);
-      if (field && !authConfig.presetFields.includes(field.name)) throw badHost(field, error.reason, path);
-      throw new ConflictError("CONFLICT", `${error.message} Correct the auth config “${authConfig.name}”.`);
-    }
+  return placesOf(connector, scheme, values, (error) => {
+    if (isDiscovered(scheme, error)) return "";
+    const field = fieldsFor(scheme, "credential").find(({ name }) => error.variable === `connection.${name}`);
+    if (field && !authConfig.presetFields.includes(field.name)) throw badHost(field, error.reason, path);
+    throw new ConflictError("CONFLICT", `${error.message} Correct the auth config “${authConfig.name}”.`);
   });
 }
 
@@ -107,25 +103,23 @@ function badHost({ name, label }: FieldDefinition, reason: TemplateError["reason
   return InvalidInputError.at(at, "PATTERN", `${label} is not a name that this connector has a host for.`);
 }
 
-/** Whatever the values mean to the driver: another one is another place. */
-function nativeAddress({ address }: NativeSchemeDefinition, values: ConnectionValues): string[] {
-  return address.map((name) => JSON.stringify(values[name] ?? null));
-}
-
-function originsBefore({ connector, scheme }: Draft, values: ConnectionValues): string[] {
-  if (scheme.type === "NATIVE") return nativeAddress(scheme, values);
-  return templatesOf(connector, scheme).map((template) => {
+/** `unfit`: what stands for a place that the values do not name. */
+function placesOf(
+  { api }: ConnectorView,
+  scheme: SchemeDefinition,
+  values: ConnectionValues,
+  unfit: (error: TemplateError) => string,
+): string[] {
+  // Whatever the values mean to the driver: another one is another place.
+  if (scheme.type === "NATIVE") return scheme.address.map((name) => JSON.stringify(values[name] ?? null));
+  return urlTemplatesOf({ schemes: [scheme], api }).map((template) => {
     try {
       return originOf(template, scheme, values);
     } catch (error) {
-      if (!(error instanceof TemplateError)) throw error;
-      return "";
+      if (error instanceof TemplateError) return unfit(error);
+      throw error;
     }
   });
-}
-
-function templatesOf(connector: ConnectorView, scheme: SchemeDefinition): string[] {
-  return urlTemplatesOf({ schemes: [scheme], api: connector.api });
 }
 
 /** All of it is filled, the path too: what a call would find missing later is told now. */
@@ -133,9 +127,10 @@ function originOf(template: string, scheme: SchemeDefinition, values: Connection
   return new URL(expandUrl(template, { connection: values }, hostRulesOf(scheme))).origin;
 }
 
-/** The provider tells it later, with the tokens. */
+/** The provider tells it later, with the tokens or on the way to them. */
 function isDiscovered(scheme: SchemeDefinition, { variable, reason }: TemplateError): boolean {
-  return reason === "UNFILLED" && (scheme.discovered ?? []).some(({ name }) => variable === `connection.${name}`);
+  const told = [...(scheme.discovered ?? []), ...keptValuesOf(scheme)];
+  return reason === "UNFILLED" && told.some(({ name }) => variable === `connection.${name}`);
 }
 
 function isSame(a: readonly string[], b: readonly string[]): boolean {

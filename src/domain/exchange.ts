@@ -5,7 +5,7 @@ import { isMuted, type RequestWithParties } from "./connection-parties.ts";
 import { type ConnectionStatus, transition } from "./connection-request.ts";
 import type { Claim } from "./fail-request.ts";
 import { keepTokens, type Redeemed } from "./keep-tokens.ts";
-import { flowAddress, flowSecrets, forgetOpening } from "./opening.ts";
+import { flowAddress, flowSecrets, forgetOpening } from "./opening-secrets.ts";
 import { redirectFlow } from "./redirect-flow.ts";
 import type { Services } from "./services.ts";
 

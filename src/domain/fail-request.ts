@@ -19,15 +19,16 @@ export function requestActor(request: ConnectionRequest, ip: string | null = nul
   };
 }
 
-/** A step of a flow, in the transaction that takes it: who, from where. */
+/** A step of a flow, in the transaction that takes it: who, from where. `by`: where it is not who is at the browser. */
 export function recordStep(
   tx: Tx,
   request: ConnectionRequest,
   step: "opened" | "device_started" | "verifying" | "confirmed" | "active",
   ip: string | null,
+  by: AuditActor = requestActor(request, ip),
 ): Promise<void> {
   const action = `connection_request.${step}`;
-  return recordAuditAs(tx, requestActor(request, ip), { action, targetType: "ConnectionRequest", targetId: request.id });
+  return recordAuditAs(tx, by, { action, targetType: "ConnectionRequest", targetId: request.id });
 }
 
 /** What has to be taken in the same transaction (an opening, a verification); false: somebody else was first, and nothing happens. */
@@ -39,7 +40,7 @@ export interface Ending {
   failure?: FailureDetails;
   ip?: string | null;
   claim?: Claim;
-  /** The provider said so to us, and not through a browser, which can make up any answer: only then is its config accused. */
+  /** The provider said so to us, and not through a browser, which can make up any answer, nor a server that somebody named: only then is its config accused. */
   fromProvider?: boolean;
 }
 

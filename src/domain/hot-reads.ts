@@ -3,6 +3,7 @@
  * the statement. Everything else is read by Prisma.
  */
 import type { AuthConfig, ConnectionRequest, Credential, CustomConnector, User } from "../db/generated/client.ts";
+import { isUserSession } from "./caller.ts";
 import type { Context, Services } from "./services.ts";
 
 /**
@@ -14,14 +15,15 @@ const VISIBLE_TO = {
   session: `c."projectId" = $1::uuid AND c."deletedAt" IS NULL AND c."userId" = $2::uuid
     AND ($3::text[] IS NULL OR c."connectorSlug" = ANY($3))
     AND ($4::uuid IS NULL OR EXISTS (
-      SELECT 1 FROM "ConnectionRequest" r WHERE r."projectId" = c."projectId" AND r."credentialId" = c."id" AND r."id" = $4))`,
+      SELECT 1 FROM "ConnectionRequest" r
+      WHERE r."projectId" = c."projectId" AND r."credentialId" = c."id" AND (r."id" = $4 OR r."firstId" = $4)))`,
 };
 
 /** The same for `visibleRequests`. */
 const REQUESTS_VISIBLE_TO = {
   key: `r."projectId" = $1::uuid`,
   session: `r."projectId" = $1::uuid AND r."userId" = $2::uuid
-    AND ($3::text[] IS NULL OR r."connectorSlug" = ANY($3)) AND ($4::uuid IS NULL OR r."id" = $4)`,
+    AND ($3::text[] IS NULL OR r."connectorSlug" = ANY($3)) AND ($4::uuid IS NULL OR r."id" = $4 OR r."firstId" = $4)`,
 };
 
 type Text = (visible: string, next: (nth: number) => string) => string;
@@ -35,12 +37,20 @@ function query<Row>(
   visible = VISIBLE_TO,
 ): Promise<Row[]> {
   const { projectId, userId, connectorSlugs, requestId } = caller;
-  if (userId === null) {
+  if (!isUserSession(caller)) {
     const own = text(visible.key, (nth) => `$${1 + nth}`);
     return services.database.query<Row>(`${name}_key`, own, [projectId, ...values]);
   }
-  const own = text(visible.session, (nth) => `$${4 + nth}`);
-  return services.database.query<Row>(`${name}_session`, own, [projectId, userId, connectorSlugs, requestId, ...values]);
+  // A session without a user sees what is nobody's; `IS NOT DISTINCT FROM` for both would not use an index.
+  const nobodys = visible.session.replace('"userId" = $2::uuid', '"userId" IS NULL AND $2::uuid IS NULL');
+  const own = text(userId === null ? nobodys : visible.session, (nth) => `$${4 + nth}`);
+  return services.database.query<Row>(`${name}_${userId === null ? "nobodys" : "session"}`, own, [
+    projectId,
+    userId,
+    connectorSlugs,
+    requestId,
+    ...values,
+  ]);
 }
 
 const one: Text = (visible, next) =>

@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { validateFields } from "../catalogue/fields.ts";
 import type { Tx } from "../db/database.ts";
-import type { AuthConfig, ConnectionRequest, Credential, Prisma } from "../db/generated/client.ts";
+import type { AuthConfig, ConnectionRequest, Credential, Prisma, Project } from "../db/generated/client.ts";
 import { ConflictError, InvalidInputError, NotFoundError } from "../lib/errors.ts";
 import { encodeId, newId } from "../lib/ids.ts";
 import { recordAudit } from "./audit.ts";
 import { type ConnectTarget, resolveTarget } from "./auth-config-target.ts";
 import { initiationFieldsOf } from "./auth-config-view.ts";
-import { assertMay } from "./caller.ts";
+import { assertMay, isUserSession } from "./caller.ts";
 import { recordEvent } from "./connection-request.ts";
 import { getConnector } from "./connector-view.ts";
 import { findCredential } from "./credential.ts";
@@ -32,7 +32,7 @@ export interface ReauthorizeCredentialInput extends RequestOptions {
   allowUnverifiedAccount?: boolean | null;
 }
 
-interface RequestOptions {
+export interface RequestOptions {
   returnUrl?: string | null;
   origin?: string | null;
   clientState?: string | null;
@@ -114,7 +114,7 @@ export async function reauthorizeCredential(
       "This credential was revoked, which is final. Connect the account anew with initiateConnection.",
     );
   }
-  if (input.allowUnverifiedAccount && ctx.caller.userId) {
+  if (input.allowUnverifiedAccount && isUserSession(ctx.caller)) {
     throw InvalidInputError.at(
       ["allowUnverifiedAccount"],
       "NOT_ALLOWED",
@@ -140,7 +140,7 @@ export async function ownerOf(
   input: { user?: UserRef | null; projectOwned?: boolean | null },
 ): Promise<string | null> {
   const { caller, services } = ctx;
-  if (caller.userId) {
+  if (isUserSession(caller)) {
     if (input.user || input.projectOwned) {
       const field = input.user ? "user" : "projectOwned";
       throw InvalidInputError.at([field], "NOT_ALLOWED", `A user session connects accounts of its own user: leave ${field} out.`);
@@ -161,15 +161,9 @@ export async function ownerOf(
 }
 
 /** Everything that both kinds share: the return address, the flow and the values, checked against project, config and connector. */
-async function prepare(ctx: Context, authConfig: AuthConfig, input: RequestOptions, credential?: Credential) {
+export async function prepare(ctx: Context, authConfig: AuthConfig, input: RequestOptions, credential?: Credential) {
   const project = await ctx.services.database.prisma.project.findUniqueOrThrow({ where: { id: ctx.caller.projectId } });
-  if (input.returnUrl && !project.allowedReturnUrls.includes(input.returnUrl)) {
-    throw InvalidInputError.at(
-      ["returnUrl"],
-      "NOT_ALLOWED",
-      "This return URL is not registered. Add it, character for character, to the project's allowedReturnUrls.",
-    );
-  }
+  assertReturnUrl(project, input.returnUrl);
   if (input.origin && !project.allowedOrigins.includes(input.origin)) {
     throw InvalidInputError.at(
       ["origin"],
@@ -189,6 +183,16 @@ async function prepare(ctx: Context, authConfig: AuthConfig, input: RequestOptio
     locale: input.locale ?? ctx.caller.locale,
     parameters: (await connectionParameters(ctx, authConfig, input, credential)) as Prisma.InputJsonObject,
   };
+}
+
+/** Throws InvalidInputError. */
+export function assertReturnUrl({ allowedReturnUrls }: Pick<Project, "allowedReturnUrls">, returnUrl?: string | null): void {
+  if (!returnUrl || allowedReturnUrls.includes(returnUrl)) return;
+  throw InvalidInputError.at(
+    ["returnUrl"],
+    "NOT_ALLOWED",
+    "This return URL is not registered. Add it, character for character, to the project's allowedReturnUrls.",
+  );
 }
 
 /** The values that the provider's URLs need before the redirect (a subdomain, say); a re-authorization keeps those it had. */
@@ -221,7 +225,11 @@ async function store(ctx: Context, mutation: string, input: RequestOptions, { li
   return { connectionRequest: repeated ? row : await start(ctx.services, row) };
 }
 
-async function insert(tx: Tx, ctx: Context, data: Prisma.ConnectionRequestUncheckedCreateInput): Promise<ConnectionRequest> {
+export async function insert(
+  tx: Tx,
+  ctx: Context,
+  data: Prisma.ConnectionRequestUncheckedCreateInput,
+): Promise<ConnectionRequest> {
   const row = await tx.connectionRequest.create({ data: { ...data, createdAt: tx.now, updatedAt: tx.now } });
   await recordEvent(tx, row);
   await recordAudit(tx, ctx, {

@@ -3,6 +3,7 @@ import type { ConnectionRequest, Credential } from "../db/generated/client.ts";
 import { Failure, type FailureDetails } from "../lib/failure.ts";
 import { encodeId, newId } from "../lib/ids.ts";
 import type { ProviderIdentity } from "../schemes/oauth2/types.ts";
+import { accusesConfig } from "./accusation.ts";
 import { recordAuditAs } from "./audit.ts";
 import type { RequestWithParties } from "./connection-parties.ts";
 import { transition } from "./connection-request.ts";
@@ -43,7 +44,7 @@ export async function keepTokens(services: Services, keeping: Keeping, redeem: (
         "the exchange of a code failed",
       );
     const failure = known ? error.details : INTERNAL;
-    const fromProvider = !isAboutFlow(request, failure);
+    const fromProvider = accusesConfig(keeping.parties) && !isAboutFlow(request, failure);
     await endRequest(services, request, { from: ["EXCHANGING"], to: "FAILED", failure, ip: keeping.ip, fromProvider });
   }
 }

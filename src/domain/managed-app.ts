@@ -1,5 +1,6 @@
 import type { Catalogue } from "../catalogue/index.ts";
-import { hostVariablesOf, managedAppAllowed, urlTemplatesOf } from "../catalogue/templates.ts";
+import { managedAppAllowed, urlTemplatesOf } from "../catalogue/scheme-urls.ts";
+import { hostVariablesOf } from "../catalogue/templates.ts";
 import type { ConnectorDefinition } from "../catalogue/types.ts";
 import { StartError } from "../lib/start-error.ts";
 import { hasClient, needsSecret } from "./auth-config-rules.ts";

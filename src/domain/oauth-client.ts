@@ -134,7 +134,7 @@ async function clientFor<Type extends "OAUTH1" | "OAUTH2" | "APP_INSTALLATION">(
 function clientGone(schemeIsGone: boolean, isGrant: boolean) {
   const message = schemeIsGone
     ? "The connector no longer has this way to authenticate."
-    : "The OAuth client that this needs is there no more.";
+    : "The OAuth client that this needs is no longer there.";
   const remedy = isGrant ? "Connect the account again." : "Enter a client of your own on the auth config, or make a new one.";
   return { code: "CONFIG_CHANGED" as const, message, remedy, retryable: false };
 }

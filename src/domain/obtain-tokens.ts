@@ -29,6 +29,8 @@ export interface ObtainInput {
   timeoutMs?: number;
   /** Default: the door out. */
   fetch?: Fetch;
+  /** For what has to be asked after a kept answer; default `fetch`. */
+  fetchAfter?: Fetch;
   onRawAnswer?: OnRawAnswer;
   /** Called with the token endpoint's origin before anything is sent there; may throw. */
   assertOrigin?(origin: string): void;

@@ -57,6 +57,16 @@ export const ROLE_PERMISSIONS: Record<Role, readonly Permission[]> = {
   ],
 };
 
+/** What is left of END_USER's to the session of a link: to a request, or with a choice of connectors. Links are sent about. */
+const LINK_PERMISSIONS: Record<"request" | "choice", readonly Permission[]> = {
+  request: ["AUTH_CONFIG_READ", "CREDENTIAL_READ", "CONNECTOR_READ", "USER_READ"],
+  choice: ["AUTH_CONFIG_READ", "CREDENTIAL_READ", "CONNECTOR_READ", "USER_READ", "CONNECTION_INITIATE"],
+};
+
+export function permissionsOfSession(link: "request" | "choice" | null): ReadonlySet<Permission> {
+  return new Set(link ? LINK_PERMISSIONS[link] : ROLE_PERMISSIONS.END_USER);
+}
+
 /** A key may hold more than its role: `CREDENTIAL_REVEAL` for a DEVELOPER's back end, say. */
 export function permissionsOf(role: Role, added: readonly string[]): ReadonlySet<Permission> {
   return new Set([...ROLE_PERMISSIONS[role], ...PERMISSIONS.filter((permission) => added.includes(permission))]);

@@ -5,47 +5,76 @@ import { CHANNEL } from "../events/announce.ts";
 import { RequestError } from "../lib/errors.ts";
 import { decodeId, encodeId, newId } from "../lib/ids.ts";
 import { count } from "../lib/metrics.ts";
-import { checkSignature, type Refusal, type SignedCall } from "../schemes/webhook-signature.ts";
+import type { Secret } from "../lib/secret.ts";
+import type { SignedCall } from "../schemes/webhook-call.ts";
+import { checkSignature, type Refusal } from "../schemes/webhook-signature.ts";
 import { getConnector } from "./connector-view.ts";
 import { clientOf, configWebhookSecret } from "./oauth-client.ts";
 import { type ProviderWebhook, readProviderWebhook } from "./provider-webhook-message.ts";
+import {
+  answerTo,
+  type ProviderQuestion,
+  type ProviderWebhookAnswer,
+  type QuestionRefusal,
+  questionIn,
+  thanksFor,
+  verifyTokenOf,
+} from "./provider-webhook-question.ts";
 import type { Services } from "./services.ts";
 import { PROVIDER_WEBHOOK } from "./webhook-events.ts";
 
-/** The text that the provider wants to hear; null: an empty answer will do. */
-export interface ProviderWebhookAnswer {
-  challenge: string | null;
-}
-
 export const PROVIDER_WEBHOOK_PATH = "/webhooks/";
 
-const REFUSALS: Record<Refusal, string> = {
+const REFUSALS: Record<Refusal | QuestionRefusal, string> = {
   SIGNATURE_MISSING: "This webhook is not signed as the provider signs: a header is missing.",
   SIGNATURE_WRONG: "The signature is not one of the secret that the auth config holds.",
   TOO_OLD: "It was signed more than five minutes ago, or a clock is wrong.",
+  OTHER_ADDRESS: "It was signed for another address than the auth config's webhookUrl.",
+  VERIFY_TOKEN_WRONG: "The verify token is not the auth config's webhookVerifyToken.",
+  QUESTION_ODD: "This is not what the provider asks here.",
 };
+
+interface Receiver {
+  config: AuthConfig;
+  definition: WebhookDefinition;
+}
 
 /**
  * Takes what a provider posted to an auth config's `webhookUrl`: checks its signature, and passes it on to every webhook of the project
- * that wants `provider_webhook.received`. A call that the provider repeats under the same id is passed on once. Throws RequestError 404 or 401.
+ * that wants `provider_webhook.received`. A call that the provider repeats under the same id is passed on once. A question is answered, and
+ * passed on to nobody. Throws RequestError 404, 401 or 400.
  */
 export async function receiveProviderWebhook(
   services: Services,
   publicId: string,
   call: SignedCall,
 ): Promise<ProviderWebhookAnswer> {
-  const { config, definition } = await findReceiver(services, publicId);
-  const secret = await secretOf(services, config, definition);
-  if (!secret) throw refuse("NO_SECRET", "This auth config holds no secret to check webhooks with: set its webhookSecret.");
-  const refusal = checkSignature(definition.signature, secret, call, await services.database.now());
-  if (refusal) {
-    services.log.warn({ authConfigId: publicId, refusal }, "a provider's webhook was refused");
-    throw refuse(refusal, REFUSALS[refusal]);
-  }
-  const { challenge, ...message } = readProviderWebhook(definition, call);
-  count("provider_webhooks", { outcome: challenge === null ? "received" : "challenge" });
-  if (challenge === null) await passOn(services, config, await told(services, config, message));
-  return { challenge };
+  const receiver = await findReceiver(services, publicId);
+  if (!receiver) throw new RequestError("BAD_REQUEST", "Nothing takes webhooks at this address.", 404);
+  const { config, definition } = receiver;
+  const secret = await demandSecret(services, receiver);
+  const question = questionIn(definition, call);
+  if (question && !question.isSigned) return answer(services, config, question, secret);
+  const refusal = await checkSignature(definition.signature, secret, call, await services.database.now());
+  if (refusal) throw refuse(services, config, refusal);
+  if (question) return answer(services, config, question, secret);
+  count("provider_webhooks", { outcome: "received" });
+  await passOn(services, config, await told(services, config, readProviderWebhook(definition, call)));
+  return thanksFor(definition);
+}
+
+/** What a provider asks by another method than POST. Null: nobody asks like that here. Throws RequestError 401 or 400. */
+export async function answerProviderQuestion(
+  services: Services,
+  publicId: string,
+  call: SignedCall,
+): Promise<ProviderWebhookAnswer | null> {
+  const receiver = await findReceiver(services, publicId);
+  if (receiver?.definition.challenge?.method !== call.method) return null;
+  const secret = await demandSecret(services, receiver);
+  const question = questionIn(receiver.definition, call);
+  if (!question) throw refuse(services, receiver.config, "QUESTION_ODD");
+  return answer(services, receiver.config, question, secret);
 }
 
 /** Where the provider posts to. */
@@ -53,24 +82,55 @@ export function providerWebhookUrl({ publicUrl }: Pick<Services, "publicUrl">, i
   return `${publicUrl}${PROVIDER_WEBHOOK_PATH}${encodeId("AuthConfig", id)}`;
 }
 
-async function findReceiver(services: Services, publicId: string) {
+/** What to enter at a provider that asks with a verify token. Null: it does not, or its webhooks could not be checked yet. */
+export async function providerVerifyToken(
+  services: Services,
+  config: AuthConfig,
+  definition: WebhookDefinition | undefined,
+): Promise<string | null> {
+  if (!definition?.challenge?.verifyToken) return null;
+  const secret = await secretOf(services, { config, definition });
+  return secret && verifyTokenOf(secret, config.id);
+}
+
+async function findReceiver(services: Services, publicId: string): Promise<Receiver | null> {
   const id = decodeId("AuthConfig", publicId);
   const config = id
     ? await services.database.prisma.authConfig.findFirst({ where: { id, deletedAt: null, enabled: true } })
     : null;
   const connector = config && (await getConnector(services, config.projectId, config.connectorSlug));
-  if (!config || !connector?.webhooks) throw new RequestError("BAD_REQUEST", "Nothing takes webhooks at this address.", 404);
-  return { config, definition: connector.webhooks };
+  return config && connector?.webhooks ? { config, definition: connector.webhooks } : null;
 }
 
-async function secretOf(services: Services, config: AuthConfig, { secret }: WebhookDefinition) {
+async function demandSecret(services: Services, receiver: Receiver): Promise<Secret> {
+  const secret = await secretOf(services, receiver);
+  if (secret) return secret;
+  count("provider_webhooks", { outcome: "no_secret" });
+  const message =
+    receiver.definition.secret === "CLIENT_SECRET"
+      ? "This auth config has no client secret to check webhooks with."
+      : "This auth config holds no secret to check webhooks with: set its webhookSecret.";
+  throw new RequestError("UNAUTHENTICATED", message, 401);
+}
+
+async function secretOf(services: Services, { config, definition: { secret } }: Receiver): Promise<Secret | null> {
   if (secret === "CLIENT_SECRET") return (await clientOf(services, config))?.clientSecret ?? null;
   return config.hasWebhookSecret ? services.vault.open(services.database, configWebhookSecret(config)) : null;
 }
 
-function refuse(outcome: Refusal | "NO_SECRET", message: string): RequestError {
-  count("provider_webhooks", { outcome: outcome.toLowerCase() });
-  return new RequestError("UNAUTHENTICATED", message, 401);
+function answer(services: Services, config: AuthConfig, question: ProviderQuestion, secret: Secret): ProviderWebhookAnswer {
+  const answered = answerTo(question, { secret, expectedToken: verifyTokenOf(secret, config.id) });
+  if (typeof answered === "string") throw refuse(services, config, answered);
+  count("provider_webhooks", { outcome: "challenge" });
+  return answered;
+}
+
+function refuse(services: Services, config: AuthConfig, refusal: Refusal | QuestionRefusal): RequestError {
+  count("provider_webhooks", { outcome: refusal.toLowerCase() });
+  services.log.warn({ authConfigId: encodeId("AuthConfig", config.id), refusal }, "a provider's webhook was refused");
+  return refusal === "QUESTION_ODD"
+    ? new RequestError("BAD_REQUEST", REFUSALS[refusal], 400)
+    : new RequestError("UNAUTHENTICATED", REFUSALS[refusal], 401);
 }
 
 /** At most so many credentials of one account are named. */

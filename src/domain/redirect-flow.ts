@@ -1,6 +1,7 @@
 import { Secret } from "../lib/secret.ts";
 import { appInstallation, oauth1, oauth2 } from "../schemes/index.ts";
 import type { CallbackCheck, OnRawAnswer } from "../schemes/oauth2/types.ts";
+import { proveNamedAccount, refusalByNamed } from "./account-proof.ts";
 import { stringParameters } from "./auth-config-view.ts";
 import type { RequestWithParties } from "./connection-parties.ts";
 import { originsOf } from "./grant-origins.ts";
@@ -59,16 +60,21 @@ function oauth2Flow(
     },
     check: async (answer) => oauth2.checkCallback(client, answer),
     async redeem({ parameters: answer, secrets, onRawAnswer }) {
-      const tokens = await oauth2.complete({ client, parameters: answer, ...secrets, fetch, onRawAnswer });
+      const redeeming = oauth2.complete({ client, parameters: answer, ...secrets, fetch, onRawAnswer });
+      const tokens = await redeeming.catch((error: unknown) => Promise.reject(refusalByNamed(client, error)));
       const later = { ...client, values: { ...client.values, ...tokens.discovered } };
       return {
         obtained: {
           tokens,
           account: null,
-          canRefresh: tokens.refreshToken !== null,
+          // What is the app's own is asked for anew.
+          canRefresh: tokens.refreshToken !== null || client.scheme.consentAnswer !== undefined,
           ...originsOf(client, party.api, tokens),
         },
-        identify: () => oauth2.identify({ client: later, tokens, fetch }),
+        async identify() {
+          await proveNamedAccount(later, party.api, tokens, fetch);
+          return oauth2.identify({ client: later, tokens, fetch });
+        },
       };
     },
   };

@@ -113,7 +113,7 @@ export async function tell(
 
 function summary(outcomes: RevokedToken[]): string {
   const said = outcomes.map(({ kind, outcome, message }) => {
-    const why = outcome === "REVOKED" || !message ? "" : ` (${message.replace(/\.$/, "")})`;
+    const why = outcome === "REVOKED" || !message ? "" : ` (${message})`;
     return `${kind}: ${outcome}${why}`;
   });
   return said.join(", ") || "no tokens to revoke; a key or password works there until it is changed there";

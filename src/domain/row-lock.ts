@@ -21,3 +21,8 @@ export async function lockOwner(
   if (!owner.userId) return lockAuthConfig(tx, owner.projectId, owner.authConfigId);
   await tx.$queryRaw`SELECT 1 FROM "User" WHERE "projectId" = ${owner.projectId}::uuid AND "id" = ${owner.userId}::uuid FOR NO KEY UPDATE`;
 }
+
+/** Holds a connection request's row. */
+export async function lockRequest(tx: Tx, projectId: string, id: string): Promise<void> {
+  await tx.$queryRaw`SELECT 1 FROM "ConnectionRequest" WHERE "projectId" = ${projectId}::uuid AND "id" = ${id}::uuid FOR NO KEY UPDATE`;
+}

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { crc32 } from "node:zlib";
 
-/** `mlk_`: an API key. `mls_`: a user session. */
-export type TokenKind = "mlk_" | "mls_";
+/** `mlk_`: an API key. `mls_`: a user session. `mld_`: a dashboard session, in its cookie only. */
+export type TokenKind = "mlk_" | "mls_" | "mld_";
 
 export interface MintedToken {
   /** Shown once, stored nowhere. */
@@ -17,7 +17,7 @@ const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 const RANDOM_LENGTH = 43;
 /** 6 digits of base 62 hold a CRC-32. */
 const CHECKSUM_LENGTH = 6;
-const MINTED = new RegExp(`^ml[ks]_[0-9A-Za-z]{${RANDOM_LENGTH}}_[0-9A-Za-z]{${CHECKSUM_LENGTH}}$`);
+const MINTED = new RegExp(`^ml[dks]_[0-9A-Za-z]{${RANDOM_LENGTH}}_[0-9A-Za-z]{${CHECKSUM_LENGTH}}$`);
 
 /** A new token: kind, 256 random bits, and a checksum that tells a mistyped one before the database is asked. */
 export function mintToken(kind: TokenKind): MintedToken {

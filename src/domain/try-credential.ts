@@ -5,9 +5,10 @@ import { Failure } from "../lib/failure.ts";
 import type { TestOutcome } from "../schemes/index.ts";
 import { recordAudit } from "./audit.ts";
 import { type ConnectTarget, resolveTarget } from "./auth-config-target.ts";
-import { assertMay, assertWithin } from "./caller.ts";
+import { assertMay, assertWithin, isHosted } from "./caller.ts";
 import { getCredential } from "./credential.ts";
 import { type Draft, draftCredential, outcomeOf, testDraft, withTokens } from "./draft-credential.ts";
+import { assertUnderWay, countAttemptOf } from "./hosted-attempts.ts";
 import { ownerOf } from "./initiate-connection.ts";
 import { fieldsField, parseInput } from "./input.ts";
 import type { Context, Services } from "./services.ts";
@@ -29,10 +30,12 @@ const schema = z.object({
 
 /** Asks the third party with values that are saved nowhere: those of a new credential, or changes to a saved one. */
 export async function tryCredential(ctx: Context, raw: TryCredentialInput): Promise<{ result: TestResult }> {
-  assertMay(ctx, "CREDENTIAL_CREATE");
+  // What a link is for can be tried before it is sent; a saved credential's secrets are not the link's to send anywhere.
+  if (!isHosted(ctx.caller) || raw.credentialId != null) assertMay(ctx, "CREDENTIAL_CREATE");
   const input = parseInput(schema, raw);
   const { authConfig, before } = await whatToTry(ctx, input);
   const draft = await draftCredential(ctx.services, authConfig, input.fields, before);
+  countAttemptOf(ctx);
   const outcome = await outcomeOfDraft(ctx.services, draft);
   // Secrets were sent, saved ones perhaps: that is on record although nothing has changed.
   return ctx.services.database.transact(async (tx) => {
@@ -59,7 +62,9 @@ async function whatToTry(
   }
   if (target != null) {
     if (user) await ownerOf(ctx, { user });
-    return { authConfig: await resolveTarget(ctx, target), before: null };
+    const authConfig = await resolveTarget(ctx, target);
+    await assertUnderWay(ctx);
+    return { authConfig, before: null };
   }
   const before = await getCredential(ctx, credentialId!);
   assertWithin(ctx, before);

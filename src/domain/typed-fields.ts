@@ -42,6 +42,17 @@ export function checkTyped(fields: readonly FieldDefinition[], given: unknown, p
   return typed;
 }
 
+/** What stands in a credential's row of what somebody typed: no secrets, and not what the provider told on the way. */
+export function typedParameters(
+  authConfig: Pick<AuthConfig, "schemeKey" | "presetFields">,
+  connector: ConnectorView,
+  { parameters }: Pick<Credential, "parameters">,
+): Record<string, unknown> {
+  const all = parameters as Record<string, unknown>;
+  const shown = credentialFieldsOf(authConfig, connector).filter(({ name, secret }) => !secret && all[name] !== undefined);
+  return Object.fromEntries(shown.map(({ name }) => [name, all[name]]));
+}
+
 /** The names of a scheme's secret credential fields. */
 export function secretNames(scheme: SchemeDefinition): string[] {
   return fieldsFor(scheme, "credential")

@@ -2,6 +2,7 @@ import type { Tx } from "../db/database.ts";
 import type { Prisma, PrismaClient, User } from "../db/generated/client.ts";
 import { NotFoundError } from "../lib/errors.ts";
 import { decodeId } from "../lib/ids.ts";
+import { isUserSession } from "./caller.ts";
 import type { Context } from "./services.ts";
 
 /** `input UserRef @oneOf`. */
@@ -22,7 +23,7 @@ export async function resolveUser(ctx: Context, db: Db, ref: UserRef): Promise<U
 
 /** Null where the caller may not see one. */
 export async function findUser({ caller }: Context, db: Db, ref: UserRef): Promise<User | null> {
-  const own = caller.userId ? { id: caller.userId } : {};
+  const own = isUserSession(caller) ? { id: caller.userId ?? { in: [] } } : {};
   return db.user.findFirst({ where: { AND: [{ projectId: caller.projectId, deletedAt: null }, own, userRefWhere(ref)] } });
 }
 

@@ -14,14 +14,17 @@ import { resolveUser, type UserRef } from "./user-ref.ts";
 const DEFAULT_SECONDS = 3_600;
 const RANGE = "A session lasts 60 to 86,400 seconds.";
 
+/** Of sessions and links; absent: every connector with an enabled config. */
+export const connectorSlugsField = z
+  .array(z.string())
+  .min(1, "Name one connector at least, or leave the list out: then every connector with an enabled config is allowed.")
+  .max(200, "At most 200 connectors can be named.")
+  .refine((slugs) => new Set(slugs).size === slugs.length, fault("NOT_ALLOWED", "Name each connector once."))
+  .nullish();
+
 const createInput = z.object({
   expiresInSeconds: z.int(RANGE).min(60, RANGE).max(86_400, RANGE).nullish(),
-  connectorSlugs: z
-    .array(z.string())
-    .min(1, "Name one connector at least, or leave the list out: then every connector with an enabled config is allowed.")
-    .max(200, "At most 200 connectors can be named.")
-    .refine((slugs) => new Set(slugs).size === slugs.length, fault("NOT_ALLOWED", "Name each connector once."))
-    .nullish(),
+  connectorSlugs: connectorSlugsField,
   locale: localeField.nullish(),
 });
 
@@ -70,7 +73,7 @@ export async function createUserSession(
   });
 }
 
-/** Ends every session of a user at once, open sockets included. */
+/** Ends every session of a user at once, open sockets included, and the links that more could be had for. */
 export async function revokeUserSessions(ctx: Context, input: { user: UserRef }): Promise<{ revokedCount: number }> {
   assertApiKey(ctx);
   assertMay(ctx, "USER_WRITE");

@@ -5,7 +5,7 @@ import { announce } from "../events/announce.ts";
 import { NotFoundError } from "../lib/errors.ts";
 import { decodeId, encodeId, newId } from "../lib/ids.ts";
 import { recordAudit } from "./audit.ts";
-import { assertMay } from "./caller.ts";
+import { assertMay, isUserSession } from "./caller.ts";
 import { assertUnused } from "./impact.ts";
 import {
   fault,
@@ -124,8 +124,15 @@ export async function deleteUser(ctx: Context, input: { id: string; confirm?: bo
   return { deletedId: input.id };
 }
 
-/** Ends the sessions that have not ended by themselves, and says so to whoever holds them open. Returns how many. */
+/**
+ * Ends the sessions that have not ended by themselves, and says so to whoever holds them open; the links to a choice of connectors, too.
+ * Returns how many sessions.
+ */
 export async function endSessions(tx: Tx, where: { projectId: string; userId?: string }): Promise<number> {
+  await tx.connectLink.updateMany({
+    where: { ...where, revokedAt: null, expiresAt: { gt: tx.now } },
+    data: { revokedAt: tx.now },
+  });
   const ended = await tx.userSession.updateManyAndReturn({
     where: { ...where, revokedAt: null, expiresAt: { gt: tx.now } },
     data: { revokedAt: tx.now },
@@ -137,7 +144,7 @@ export async function endSessions(tx: Tx, where: { projectId: string; userId?: s
 
 /** A session's own user; for keys every user of the project. */
 export function visibleUsers({ caller }: Context): Prisma.UserWhereInput {
-  return { projectId: caller.projectId, deletedAt: null, ...(caller.userId && { id: caller.userId }) };
+  return { projectId: caller.projectId, deletedAt: null, ...(isUserSession(caller) && { id: caller.userId ?? { in: [] } }) };
 }
 
 export interface UserFilter {

@@ -15,6 +15,7 @@ import {
   requestWhere,
 } from "./connection-request.ts";
 import { parseInput } from "./input.ts";
+import { AFTERMATH_SECONDS } from "./retries.ts";
 import type { Context, Services } from "./services.ts";
 
 /** A NOTIFY is a hint: whatever it did not tell is seen within this time. */
@@ -25,29 +26,58 @@ const MAX_REMEMBERED = 10_000;
 
 /**
  * The request now, then after every change, until it ends. Each row carries the present state, so none goes backwards; nothing is sent
- * for a sequence up to `after`. Throws NotFoundError where the caller may not see it.
+ * for a sequence up to `after`, but that it was tried again. `followRetries`: then goes on with the request that follows, and waits for
+ * one as long as there can be. Throws NotFoundError where the caller may not see it.
  */
-export function watchRequest(ctx: Context, id: string, after?: number | null): AsyncGenerator<ConnectionRequest, void> {
+export function watchRequest(
+  ctx: Context,
+  id: string,
+  after?: number | null,
+  followRetries = false,
+): AsyncGenerator<ConnectionRequest, void> {
   return cancellable(async function* (ending) {
-    const uuid = decodeId("ConnectionRequest", id);
-    const changes = signals(ctx.services.hub, `request:${uuid}`, ending);
+    const first = decodeId("ConnectionRequest", id);
+    let uuid = first ?? "";
+    let changes = signals(ctx.services.hub, `request:${uuid}`, ending);
     try {
-      if (!uuid || !(await findRequest(ctx, id))) throw new NotFoundError("There is no such connection request. Check the id.");
-      for (let seen = after ?? 0; !ending.ended; ) {
+      if (!first || !(await findRequest(ctx, id))) throw new NotFoundError("There is no such connection request. Check the id.");
+      for (let seen: Seen = { sequence: after ?? 0, retried: false }; !ending.ended; ) {
         // Nothing of the row is held while waiting: ten thousand do that at a time.
         let current: Current | null = await loaderOf(ctx.services).load(uuid);
-        const { status, sequence } = presentRequest(current.row, current.now);
-        const untilMs = Math.min(current.row.expiresAt.getTime() - current.now.getTime(), LOOK_AGAIN_MS);
-        if (sequence > seen) yield asPresent(current.row, current.now);
+        const next = stepOf(current, followRetries);
+        if (next.sequence > seen.sequence || (next.retriedById && !seen.retried)) yield asPresent(current.row, current.now);
         current = null;
-        if (isFinished(status)) return;
-        seen = Math.max(seen, sequence);
-        await changes.next(untilMs);
+        seen = { sequence: Math.max(seen.sequence, next.sequence), retried: next.retriedById !== null };
+        if (next.untilMs <= 0) return;
+        if (followRetries && next.retriedById) {
+          uuid = next.retriedById;
+          changes.close();
+          changes = signals(ctx.services.hub, `request:${uuid}`, ending);
+          seen = { sequence: 0, retried: false };
+        } else await changes.next(Math.min(next.untilMs, LOOK_AGAIN_MS));
       }
     } finally {
       changes.close();
     }
   });
+}
+
+interface Seen {
+  sequence: number;
+  /** Whether a message told already that it was tried again. */
+  retried: boolean;
+}
+
+/** What a row says, and how long something may still come of it: milliseconds, 0 for never. */
+function stepOf({ row, now }: Current, followRetries: boolean) {
+  const { status, sequence } = presentRequest(row, now);
+  const { retriedById, expiresAt, updatedAt } = row;
+  if (!isFinished(status)) return { sequence, retriedById, untilMs: Math.max(expiresAt.getTime() - now.getTime(), 1) };
+  if (!followRetries || status === "ACTIVE") return { sequence, retriedById, untilMs: 0 };
+  // That it has run out may have been written down later than it did.
+  const endedAt = isFinished(row.status) && updatedAt < expiresAt ? updatedAt : expiresAt;
+  const left = endedAt.getTime() + AFTERMATH_SECONDS * 1_000 - now.getTime();
+  return { sequence, retriedById, untilMs: retriedById ? 1 : left };
 }
 
 /** Every request that the filter fits, or did when it was last shown: first those under way, then each after every change. Never ends. */

@@ -8,6 +8,8 @@ const REDACTED_KEYS = [
   "cookie",
   "set-cookie",
   "token",
+  "apiKey",
+  "signInToken",
   "accessToken",
   "access_token",
   "refreshToken",
@@ -40,13 +42,20 @@ export function loggerOptions(level: string): LoggerOptions {
 
 /**
  * An error's name, message and stack, and nothing that hangs on it: `cause` and extra fields may hold tokens. A database's message quotes
- * the values that it was given, so of that only the code and where it came from are told.
+ * the values that it was given, so of that only the code and where it came from are told; that of `Headers` quotes a value, too.
  */
 function safeError(error: unknown): object {
   if (!(error instanceof Error)) return { message: typeof error };
-  if (!isFromDatabase(error)) return { type: error.name, message: error.message, stack: error.stack };
+  const message = withoutValues(error);
+  if (message === null) return { type: error.name, message: error.message, stack: error.stack };
   const frames = error.stack?.split("\n").filter((line) => /^\s+at /.test(line));
-  return { type: error.name, message: `A database call failed (${error.code ?? "no code"}).`, stack: frames?.join("\n") };
+  return { type: error.name, message, stack: frames?.join("\n") };
+}
+
+/** Null: its own message may be told. */
+function withoutValues(error: Error): string | null {
+  if (isFromDatabase(error)) return `A database call failed (${error.code ?? "no code"}).`;
+  return /is an invalid header (?:value|name)\.$/.test(error.message) ? "A header value cannot be sent." : null;
 }
 
 /** Prisma's errors by their name; those of `pg` and PGlite by the severity that PostgreSQL sends with each. */

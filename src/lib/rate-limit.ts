@@ -4,6 +4,8 @@ import { RequestError } from "./errors.ts";
 export interface RateLimit {
   /** Counts one more. Throws RequestError RATE_LIMITED where that is one too many. */
   take(key: string): void;
+  /** The last one does not count after all. */
+  giveBack(key: string): void;
 }
 
 const MAX_KEYS = 10_000;
@@ -23,6 +25,9 @@ export function createRateLimit(times: number, windowMs: number, message: string
       taken.delete(key);
       taken.set(key, [...recent, now]);
       if (taken.size > MAX_KEYS) taken.delete(taken.keys().next().value!);
+    },
+    giveBack(key) {
+      taken.get(key)?.pop();
     },
   };
 }
