@@ -9,7 +9,7 @@ import { type Database, openDatabase } from "./db/database.ts";
 import { migrate } from "./db/migrate.ts";
 import { type Bootstrap, ensureFirstProject } from "./domain/bootstrap.ts";
 import { managedAppsOf } from "./domain/managed-app.ts";
-import { refreshesEnded } from "./domain/refresh-credential.ts";
+import { refreshesEnded } from "./domain/refresh/refresh-credential.ts";
 import { REFRESH_LIMITS, type RefreshLimits } from "./domain/refresh-schedule.ts";
 import type { ManagedApp, Services } from "./domain/services.ts";
 import { createEgress } from "./egress/index.ts";
@@ -51,6 +51,8 @@ export interface AppOptions {
   refreshLimits?: Partial<RefreshLimits>;
   idleInTransactionMs?: number;
   probeTimeoutMs?: number;
+  /** The directory of the built dashboard and hosted page. Default null: there are none. */
+  pages?: string | null;
   /** Connectors beside the built-in ones. */
   connectors?: readonly ConnectorDefinition[];
 }
@@ -62,7 +64,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     assertJobs(config);
     const { services, bootstrap, sandbox } = await compose(config, options, closers);
     const limits = { proxy: { ...proxyLimits(config), ...options.proxyLimits } };
-    const http = createHttpServer(services, { schema, exploration: config.exploration, metrics: config.metrics, limits });
+    const { exploration, metrics } = config;
+    const http = createHttpServer(services, { schema, exploration, metrics, limits, pages: options.pages });
     let drain = DRAIN_MS;
     // A token that a provider rotates while we leave is lost: a refresh that is on may take as long as its request may.
     closers.push(() => refreshesEnded(services, 2 * drain));

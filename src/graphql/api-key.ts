@@ -3,7 +3,7 @@ import { apiKeyOrder, apiKeyPermissions, apiKeyWhere, createApiKey, revokeApiKey
 import type { Role } from "../domain/permissions.ts";
 import { encodeId } from "../lib/ids.ts";
 import { builder } from "./builder.ts";
-import { nodeQuery, pageCost, rowPage } from "./connection.ts";
+import { pageCost, rowPage } from "./connection.ts";
 import { mutation } from "./mutation.ts";
 import { ApiKeyConnection, ApiKeyType, UserType } from "./refs.ts";
 import { UserRefInput } from "./user-ref.ts";
@@ -61,19 +61,8 @@ builder.queryField("apiKeys", (t) =>
       nullable: true,
       description: "The project's API keys, newest first, revoked ones included. For ADMIN keys.",
       complexity: pageCost,
-      resolve: (_root, args, context, info) => {
-        const { apiKey } = context.services.database.prisma;
-        const where = apiKeyWhere(context);
-        const query = nodeQuery(context, info, "ApiKey");
-        return rowPage({
-          args,
-          model: "ApiKey",
-          order: apiKeyOrder(),
-          where,
-          find: (page) => apiKey.findMany({ ...query, ...page }),
-          count: () => apiKey.count({ where }),
-        });
-      },
+      resolve: (_root, args, context, info) =>
+        rowPage(context, info, { args, model: "ApiKey", order: apiKeyOrder(), where: apiKeyWhere(context) }),
     },
     ApiKeyConnection,
   ),

@@ -3,7 +3,7 @@ import { type AuditOutcome, auditEventOrder, auditEventWhere } from "../domain/a
 import { type Sealed, sealedText } from "../domain/audit-chain.ts";
 import { encodeId, ID_PREFIXES, type NodeType } from "../lib/ids.ts";
 import { builder, enumType } from "./builder.ts";
-import { nodeQuery, pageCost, rowPage } from "./connection.ts";
+import { pageCost, rowPage } from "./connection.ts";
 import { loadNode } from "./node.ts";
 import { AuditEventConnection, AuditEventType, NodeInterface } from "./refs.ts";
 
@@ -93,19 +93,13 @@ builder.queryField("auditEvents", (t) =>
       description: "The project's audit log, newest first. For ADMIN keys.",
       args: { filter: t.arg({ type: AuditEventFilterInput, description: "Which events; absent: all." }) },
       complexity: pageCost,
-      resolve: (_root, args, context, info) => {
-        const { auditEvent } = context.services.database.prisma;
-        const where = auditEventWhere(context, args.filter);
-        const query = nodeQuery(context, info, "AuditEvent");
-        return rowPage({
+      resolve: (_root, args, context, info) =>
+        rowPage(context, info, {
           args,
           model: "AuditEvent",
           order: auditEventOrder(),
-          where,
-          find: (page) => auditEvent.findMany({ ...query, ...page }),
-          count: () => auditEvent.count({ where }),
-        });
-      },
+          where: auditEventWhere(context, args.filter),
+        }),
     },
     AuditEventConnection,
   ),

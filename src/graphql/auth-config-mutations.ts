@@ -2,7 +2,7 @@ import type { AuthConfig } from "../db/generated/client.ts";
 import { createAuthConfig, deleteAuthConfig, setAuthConfigEnabled, updateAuthConfig } from "../domain/auth-config.ts";
 import { InUseError, ProviderError } from "../lib/errors.ts";
 import { builder } from "./builder.ts";
-import { mutation } from "./mutation.ts";
+import { deletedPayload, mutation } from "./mutation.ts";
 import { AuthConfigType } from "./refs.ts";
 import { ConnectionFlowEnum } from "./statuses.ts";
 
@@ -112,10 +112,7 @@ mutation("deleteAuthConfig", {
       }),
     }),
   }),
-  payload: builder.objectRef<{ deletedId: string }>("DeleteAuthConfigPayload").implement({
-    description: "What was deleted.",
-    fields: (t) => ({ deletedId: t.exposeID("deletedId", { description: "The id that the config had." }) }),
-  }),
+  payload: deletedPayload("DeleteAuthConfigPayload", "config"),
   errors: [InUseError],
   run: deleteAuthConfig,
 });

@@ -1,5 +1,4 @@
 import type { SchemeType } from "../catalogue/types.ts";
-import type { Credential } from "../db/generated/client.ts";
 import {
   authConfigOrder,
   authConfigStatus,
@@ -9,14 +8,14 @@ import {
   initiationFieldsOf,
   visibleAuthConfigs,
 } from "../domain/auth-config.ts";
-import { assertMay } from "../domain/caller.ts";
+import { assertMay, isUserSession } from "../domain/caller.ts";
 import { redirectUri } from "../domain/connector.ts";
 import { credentialOrder, credentialWhere, visibleCredentials } from "../domain/credential.ts";
-import { providerWebhookUrl } from "../domain/provider-webhook.ts";
+import { providerVerifyToken, providerWebhookUrl } from "../domain/provider-webhook.ts";
 import { isTyped } from "../domain/request-flow.ts";
 import { decodeId, encodeId } from "../lib/ids.ts";
 import { builder, enumType } from "./builder.ts";
-import { childPage, nodeQuery, pageCost, rowPage } from "./connection.ts";
+import { childPage, pageCost, rowPage } from "./connection.ts";
 import { ConnectorKindEnum } from "./connector.ts";
 import { FieldSpecType, SchemeTypeEnum } from "./connector-scheme.ts";
 import type { GraphQLContext } from "./context.ts";
@@ -38,7 +37,7 @@ const AuthConfigStatusEnum = enumType(
 
 /** A session sees of a config only what it needs to connect. */
 function forKeys<Value>({ caller }: GraphQLContext, value: Value): Value | null {
-  return caller.sessionId ? null : value;
+  return isUserSession(caller) ? null : value;
 }
 
 builder.prismaObjectFields(AuthConfigType, (t) => ({
@@ -84,10 +83,20 @@ builder.prismaObjectFields(AuthConfigType, (t) => ({
     type: "URL",
     nullable: true,
     description:
-      "Where the provider may post its webhooks: their signature is checked, and they are passed on to the project's webhooks as `provider_webhook.received`. Null where Moorline does not know how this provider signs.",
+      "Where the provider may post its webhooks: their signature is checked, and they are passed on to the project's webhooks as `provider_webhook.received`. What the provider asks there first is answered. Null where Moorline does not know how this provider signs.",
     resolve: async ({ id, connectorSlug }, _args, context) => {
       const { webhooks } = await context.loaders.connectors.load(connectorSlug);
       return webhooks ? forKeys(context, providerWebhookUrl(context.services, id)) : null;
+    },
+  }),
+  webhookVerifyToken: t.string({
+    nullable: true,
+    description:
+      "What to enter at the provider as verify token beside `webhookUrl`; it changes with the secret that webhooks are checked with. Null where the provider asks for none, or that secret is missing.",
+    resolve: async (row, _args, context) => {
+      if (isUserSession(context.caller)) return null;
+      const { webhooks } = await context.loaders.connectors.load(row.connectorSlug);
+      return providerVerifyToken(context.services, row, webhooks);
     },
   }),
   hasWebhookSecret: t.boolean({
@@ -161,22 +170,15 @@ builder.prismaObjectFields(AuthConfigType, (t) => ({
       description: "The credentials made with it, newest first; for a session, its user's own.",
       args: { filter: t.arg({ type: CredentialFilterInput, description: "Which credentials; absent: all." }) },
       complexity: pageCost,
-      resolve: (row, args, context, info) => {
-        const where = credentialWhere(context, args.filter);
-        return childPage(context, info, {
+      resolve: (row, args, context, info) =>
+        childPage(context, info, {
           parent: row.id,
           args,
           model: "Credential",
           order: credentialOrder(null),
-          where,
-          children: childrenOf<Credential>(
-            context.services.database.prisma.authConfig,
-            "credentials",
-            nodeQuery(context, info, "Credential"),
-            where,
-          ),
-        });
-      },
+          where: credentialWhere(context, args.filter),
+          children: childrenOf(context.services.database.prisma.authConfig, "credentials"),
+        }),
     },
     CredentialConnection,
   ),
@@ -222,16 +224,11 @@ builder.queryFields((t) => ({
       complexity: pageCost,
       resolve: (_root, args, context, info) => {
         assertMay(context, "AUTH_CONFIG_READ");
-        const { authConfig } = context.services.database.prisma;
-        const where = authConfigWhere(context, args.filter);
-        const query = nodeQuery(context, info, "AuthConfig");
-        return rowPage({
+        return rowPage(context, info, {
           args,
           model: "AuthConfig",
           order: authConfigOrder(args.orderBy),
-          where,
-          find: (page) => authConfig.findMany({ ...query, ...page }),
-          count: () => authConfig.count({ where }),
+          where: authConfigWhere(context, args.filter),
         });
       },
     },

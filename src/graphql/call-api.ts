@@ -1,4 +1,4 @@
-import { type ApiAnswer, callApi } from "../domain/call-api.ts";
+import { type ApiAnswer, callApi } from "../domain/use/call-api.ts";
 import { CredentialNotUsableError, ProviderError } from "../lib/errors.ts";
 import { builder } from "./builder.ts";
 import { mutation } from "./mutation.ts";

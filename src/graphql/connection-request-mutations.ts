@@ -1,8 +1,10 @@
 import type { ConnectionRequest } from "../db/generated/client.ts";
 import { cancelConnectionRequest } from "../domain/connection-request.ts";
+import { confirmConnection } from "../domain/hosted/person.ts";
+import { type SubmittedForm, submitConnectionForm } from "../domain/hosted/submit-form.ts";
 import { initiateConnection, reauthorizeCredential } from "../domain/initiate-connection.ts";
-import { confirmConnection } from "../domain/person.ts";
-import { CredentialNotUsableError, ProviderError } from "../lib/errors.ts";
+import { retryConnectionRequest } from "../domain/retry-request.ts";
+import { CredentialNotUsableError, ProviderError, TestFailedError } from "../lib/errors.ts";
 import { builder, enumType } from "./builder.ts";
 import { ConnectTargetInput } from "./connect-target.ts";
 import { mutation } from "./mutation.ts";
@@ -95,6 +97,53 @@ mutation("cancelConnectionRequest", {
   }),
   payload: requestPayload("CancelConnectionRequestPayload", "The request as it now is."),
   run: cancelConnectionRequest,
+});
+
+mutation("submitConnectionForm", {
+  description:
+    "Finishes a request for something that is typed (API key, database, …) with the values of the config's `credentialFields`, as the hosted page's form does: they are tested first where the connector has a test. Whatever is wrong with them leaves the request open.",
+  input: builder.inputType("SubmitConnectionFormInput", {
+    description: "What was typed, and for which request.",
+    fields: (t) => ({
+      id: t.id({ required: true, description: "`req_…`" }),
+      fields: t.field({
+        type: "JSON",
+        required: true,
+        description: "Values of the config's `credentialFields`, checked against the scheme's `credentialSchema`.",
+      }),
+    }),
+  }),
+  payload: builder.objectRef<SubmittedForm>("SubmitConnectionFormPayload").implement({
+    description: "The request as it now is.",
+    fields: (t) => ({
+      connectionRequest: t.field({
+        type: ConnectionRequestType,
+        description: "ACTIVE; or VERIFYING, where the product is asked first.",
+        resolve: ({ connectionRequest }) => connectionRequest,
+      }),
+      verificationUrl: t.field({
+        type: "URL",
+        nullable: true,
+        description:
+          "Send the browser there: the product says who is at it (see Project.verifyUrl), and only then is anything stored. Null: it is done.",
+        resolve: ({ verificationUrl }) => verificationUrl,
+      }),
+    }),
+  }),
+  errors: [TestFailedError, ProviderError],
+  run: submitConnectionForm,
+});
+
+mutation("retryConnectionRequest", {
+  description:
+    "The same once more, for a request that ended with FAILED, DENIED, CANCELED or EXPIRED: a new one, which the old one's `retriedBy` names from then on. Whoever asks again for the same request gets the same; at most 10 follow one another.",
+  input: builder.inputType("RetryConnectionRequestInput", {
+    description: "Which request to try again.",
+    fields: (t) => ({ id: t.id({ required: true, description: "`req_…`" }) }),
+  }),
+  payload: requestPayload("RetryConnectionRequestPayload", "The request that follows."),
+  errors: [ProviderError],
+  run: retryConnectionRequest,
 });
 
 mutation("confirmConnection", {

@@ -1,20 +1,12 @@
 import type { ConnectionRequest, Credential, User } from "../db/generated/client.ts";
 import { assertMay } from "../domain/caller.ts";
-import {
-  type DeviceAuthorization,
-  deviceAuthorizationOf,
-  presentRequest,
-  type RequestEvent,
-  requestEvents,
-  requestLinks,
-  requestWhere,
-  visibleRequests,
-} from "../domain/connection-request.ts";
+import { presentRequest, type RequestEvent, requestEvents, requestWhere, visibleRequests } from "../domain/connection-request.ts";
+import { type DeviceAuthorization, deviceAuthorizationOf, requestLinks } from "../domain/hosted/request-links.ts";
 import { awaitRequest } from "../domain/watch-request.ts";
 import type { FailureDetails } from "../lib/failure.ts";
 import { decodeId, encodeId } from "../lib/ids.ts";
 import { builder, enumType } from "./builder.ts";
-import { nodeQuery, pageCost, rowPage } from "./connection.ts";
+import { pageCost, rowPage } from "./connection.ts";
 import { badRequest } from "./errors.ts";
 import { ConnectionRequestFilterInput } from "./filters.ts";
 import {
@@ -170,7 +162,8 @@ builder.prismaObjectFields(ConnectionRequestType, (t) => ({
   retriedBy: t.relation("retriedBy", {
     type: ConnectionRequestType,
     nullable: true,
-    description: "The user tried again on the hosted page: the request that followed this one, in its last message already.",
+    description:
+      "The user tried again: the request that followed this one. Set after the end, and then sent once more (see `connectionRequestUpdated`). Null: nobody has.",
   }),
   createdAt: t.expose("createdAt", { type: "DateTime", description: "When it was made." }),
   updatedAt: t.expose("updatedAt", { type: "DateTime", description: "When it last changed." }),
@@ -189,16 +182,11 @@ builder.queryFields((t) => ({
       complexity: pageCost,
       resolve: (_root, args, context, info) => {
         assertMay(context, "CREDENTIAL_READ");
-        const { connectionRequest } = context.services.database.prisma;
-        const where = requestWhere(context, args.filter);
-        const query = nodeQuery(context, info, "ConnectionRequest");
-        return rowPage({
+        return rowPage(context, info, {
           args,
           model: "ConnectionRequest",
           order: NEWEST_FIRST,
-          where,
-          find: (page) => connectionRequest.findMany({ ...query, ...page }),
-          count: () => connectionRequest.count({ where }),
+          where: requestWhere(context, args.filter),
         });
       },
     },

@@ -4,6 +4,7 @@
  */
 import { queryFromInfo } from "@pothos/plugin-prisma";
 import type { GraphQLResolveInfo } from "graphql";
+import type { Prisma } from "../db/generated/client.ts";
 import { batch, type GraphQLContext } from "./context.ts";
 import {
   type CursorValue,
@@ -65,54 +66,62 @@ export function pageCost(args: PageArgs): { field: number; multiplier: number } 
   return { field: 1, multiplier: Math.min(Math.max(size, 1), MAX_PAGE) };
 }
 
-/**
- * A page of what `find` finds. `model` names the Prisma model whose columns the order is of. `ahead`: a faster way to the same rows in the
- * same order, for pages that are read from the front, from behind a cursor's values on.
- */
-export function rowPage<Row extends object>(options: {
+type Model = Prisma.ModelName;
+type RowOf<M extends Model> = Prisma.TypeMap["model"][M]["payload"]["scalars"];
+
+interface PageOf<M extends Model> {
   args: PageArgs;
-  model: string;
+  model: M;
   order: Order;
-  where: object;
-  find: (query: PageQuery) => Promise<Row[]>;
-  ahead?: ((take: number, after: CursorValue[] | null) => Promise<Row[]>) | null;
-  count: () => Promise<number>;
-}): Page<Row> {
-  const { args, find, ahead, count } = options;
-  const plan = planPage(args, options.model, options.order);
-  const query = { where: { AND: [options.where, ...plan.bounds] }, orderBy: plan.orderBy, take: plan.size + 1 };
-  const forwards = ahead && args.last == null && args.before == null ? ahead : null;
-  return lazyPage(() => (forwards ? forwards(plan.size + 1, plan.after) : find(query)), plan, args, count);
+  where: NonNullable<Prisma.TypeMap["model"][M]["operations"]["findMany"]["args"]["where"]>;
+}
+
+/**
+ * A page of a model's rows. `ahead`: a faster way to the same rows in the same order, their own columns alone, for pages that are read from
+ * the front, from behind a cursor's values on.
+ */
+export function rowPage<M extends Model>(
+  context: GraphQLContext,
+  info: GraphQLResolveInfo,
+  options: PageOf<M> & { ahead?: ((take: number, after: CursorValue[] | null) => Promise<RowOf<M>[]>) | null },
+): Page<RowOf<M>> {
+  const { args, model, where, ahead } = options;
+  const rows = rowsOf(context, model);
+  const plan = planPage(options);
+  const include = nodeQuery(context, info, model);
+  const isPlain = Object.keys(include).length === 0 && args.last == null && args.before == null;
+  const read = () => (ahead && isPlain ? ahead(plan.query.take, plan.after) : rows.findMany({ ...include, ...plan.query }));
+  return lazyPage(read, plan, args, () => rows.count({ where }));
+}
+
+function rowsOf<M extends Model>({ services }: GraphQLContext, model: M) {
+  const delegate = services.database.prisma[`${model[0]!.toLowerCase()}${model.slice(1)}` as Uncapitalize<Model>];
+  // Prisma's own types are generic over each model's arguments.
+  return delegate as unknown as { findMany(query: object): Promise<RowOf<M>[]>; count(query: object): Promise<number> };
 }
 
 interface PagePlan {
   size: number;
   backward: boolean;
   keys: OrderKey[];
-  bounds: object[];
   /** The values of the cursor `after`. */
   after: CursorValue[] | null;
-  orderBy: object[];
+  query: PageQuery;
 }
 
-function planPage(args: PageArgs, model: string, order: Order): PagePlan {
+function planPage<M extends Model>({ args, model, order, where }: PageOf<M>): PagePlan {
   const size = pageSize(args);
   const keys = orderKeys(model, order);
   const opposite = reversed(keys);
   const backward = args.last != null || (args.before != null && args.first == null);
   const after = args.after == null ? null : decodeCursor(keys, args.after, "after");
   const before = args.before == null ? null : decodeCursor(keys, args.before, "before");
-  return {
-    size,
-    backward,
-    keys,
-    bounds: [...(after ? [following(keys, after)] : []), ...(before ? [following(opposite, before)] : [])],
-    after,
-    orderBy: toPrismaOrder(backward ? opposite : keys),
-  };
+  const bounds = [...(after ? [following(keys, after)] : []), ...(before ? [following(opposite, before)] : [])];
+  // One row more than the page holds tells whether there is more.
+  const query = { where: { AND: [where, ...bounds] }, orderBy: toPrismaOrder(backward ? opposite : keys), take: size + 1 };
+  return { size, backward, keys, after, query };
 }
 
-/** `read` may give one row more than the page holds: that tells whether there is more. */
 function lazyPage<Row extends object>(
   read: () => Promise<Row[]>,
   plan: PagePlan,
@@ -155,32 +164,33 @@ function edge<Row extends object>(node: Row, keys: readonly OrderKey[]): { node:
 }
 
 /** The relations that the page's objects are asked for, as Prisma's `include`. */
-export function nodeQuery(context: GraphQLContext, info: GraphQLResolveInfo, typeName: string): object {
+function nodeQuery(context: GraphQLContext, info: GraphQLResolveInfo, typeName: string): object {
   return queryFromInfo({ context, info, typeName, paths: [["nodes"], ["edges", "node"]] });
 }
 
 /** Reads the children of many parents at once, by the parents' key. */
 export interface Children<Row> {
+  /** `query` may name relations to read with them, too. */
   rows(parents: readonly string[], query: PageQuery): Promise<ReadonlyMap<string, Row[]>>;
-  counts(parents: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  counts(parents: readonly string[], where: object): Promise<ReadonlyMap<string, number>>;
 }
 
 /** A connection on each object of a page: one read for all of them, whatever their number. */
-export function childPage<Row extends object>(
+export function childPage<M extends Model>(
   context: GraphQLContext,
   info: GraphQLResolveInfo,
-  options: { parent: string; args: PageArgs; model: string; order: Order; where: object; children: Children<Row> },
-): Page<Row> {
+  options: PageOf<M> & { parent: string; children: Children<RowOf<M>> },
+): Page<RowOf<M>> {
   const { parent, args, children } = options;
-  const plan = planPage(args, options.model, options.order);
-  const query = { where: { AND: [options.where, ...plan.bounds] }, orderBy: plan.orderBy, take: plan.size + 1 };
+  const plan = planPage(options);
+  const query = { ...nodeQuery(context, info, options.model), ...plan.query };
   const key = fieldKey(info);
-  const rows = batch<Row[]>(context, `${key} rows`, async (parents) => {
+  const rows = batch<RowOf<M>[]>(context, `${key} rows`, async (parents) => {
     const found = await children.rows(parents, query);
     return parents.map((id) => found.get(id) ?? []);
   });
   const counts = batch<number>(context, `${key} count`, async (parents) => {
-    const found = await children.counts(parents);
+    const found = await children.counts(parents, options.where);
     return parents.map((id) => found.get(id) ?? 0);
   });
   return lazyPage(

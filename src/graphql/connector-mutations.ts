@@ -2,7 +2,7 @@ import type { ConnectorView } from "../domain/connector.ts";
 import { createConnector, deleteConnector, updateConnector } from "../domain/connector-change.ts";
 import { InUseError, ProviderError } from "../lib/errors.ts";
 import { builder, enumType } from "./builder.ts";
-import { mutation } from "./mutation.ts";
+import { deletedPayload, mutation } from "./mutation.ts";
 import { ConnectorType } from "./refs.ts";
 
 const TokenAuthMethodEnum = enumType(
@@ -188,10 +188,7 @@ mutation("deleteConnector", {
       confirm: t.boolean({ description: "True: although configs and credentials would go with it." }),
     }),
   }),
-  payload: builder.objectRef<{ deletedId: string }>("DeleteConnectorPayload").implement({
-    description: "What was deleted.",
-    fields: (t) => ({ deletedId: t.exposeID("deletedId", { description: "The id that the connector had." }) }),
-  }),
+  payload: deletedPayload("DeleteConnectorPayload", "connector"),
   errors: [InUseError],
   run: deleteConnector,
 });

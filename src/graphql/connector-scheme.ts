@@ -1,10 +1,13 @@
 /** How a connector authenticates, and the fields of its forms. */
-import { fieldsFor, fieldsToJsonSchema } from "../catalogue/fields.ts";
+import { fieldsToJsonSchema } from "../catalogue/field-schema.ts";
+import { fieldsFor } from "../catalogue/fields.ts";
 import type { FieldCondition, FieldDefinition, FieldOption, SchemeDefinition, ScopeDefinition } from "../catalogue/types.ts";
 import { isTestable } from "../domain/ask-third-party.ts";
 import { canRegister } from "../domain/auth-config-plan.ts";
+import { flowsOf, hasClient, needsSecret } from "../domain/auth-config-rules.ts";
 import type { ConnectorView } from "../domain/connector.ts";
 import { builder, enumType } from "./builder.ts";
+import { ConnectionFlowEnum } from "./statuses.ts";
 
 export const SchemeTypeEnum = enumType("SchemeType", "The kinds of authentication. Open: keep a default branch.", {
   OAUTH2: "OAuth 2.0 authorization code or device flow (RFC 6749, RFC 8628): a user consents.",
@@ -172,9 +175,25 @@ export const ConnectorSchemeType = builder.objectRef<SchemeView>("ConnectorSchem
       description: "The scopes that are known; others can be asked for, too.",
       resolve: ({ scheme }) => scheme.scopes ?? [],
     }),
+    usesClient: t.boolean({
+      description:
+        "True where the AuthConfig stands for a client at the provider: its own (`clientId`), or the operator's default app.",
+      resolve: ({ scheme }) => hasClient(scheme),
+    }),
+    needsClientSecret: t.boolean({
+      description:
+        "True where a `clientId` of your own needs its `clientSecret` beside it. False, too, where there is no client.",
+      resolve: ({ scheme }) => needsSecret(scheme),
+    }),
+    flows: t.field({
+      type: [ConnectionFlowEnum],
+      description:
+        "What the AuthConfig's `flows` may hold, the default first. Empty where nothing is to be chosen: leave `flows` out.",
+      resolve: ({ scheme }) => flowsOf(scheme),
+    }),
     selfRegistration: t.boolean({
       description:
-        "True where the provider lets clients register themselves (RFC 7591): createAuthConfig without a clientId gets one from it.",
+        "True where the provider takes clients that nobody registers by hand, by RFC 7591 or by a metadata document that Moorline serves: createAuthConfig without a clientId makes one.",
       resolve: ({ scheme }) => canRegister(scheme),
     }),
     testable: t.boolean({

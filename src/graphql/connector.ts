@@ -1,5 +1,4 @@
 import { setupGuideOf } from "../catalogue/setup-guide.ts";
-import type { AuthConfig, Credential } from "../db/generated/client.ts";
 import { authConfigOrder, visibleAuthConfigs } from "../domain/auth-config.ts";
 import {
   type ConnectorView,
@@ -12,7 +11,7 @@ import {
 import { credentialOrder, visibleCredentials } from "../domain/credential.ts";
 import { hasRedirect } from "../domain/request-flow.ts";
 import { builder, enumType } from "./builder.ts";
-import { childPage, nodeQuery, pageCost, pageSize } from "./connection.ts";
+import { childPage, pageCost, pageSize } from "./connection.ts";
 import { ConnectorSchemeType, SchemeTypeEnum } from "./connector-scheme.ts";
 import { orderInput } from "./filters.ts";
 import {
@@ -33,12 +32,17 @@ export const ConnectorKindEnum = enumType("ConnectorKind", "What a connector sta
   CUSTOM: "Defined by this project.",
 });
 
+const WebhookSigningEnum = enumType("WebhookSigning", "What a provider signs the webhooks with that it sends.", {
+  CLIENT_SECRET: "The OAuth client's secret: there is nothing more to enter.",
+  WEBHOOK_SECRET: "A secret of its own, which the AuthConfig holds as `webhookSecret`.",
+});
+
 ConnectorType.implement({
   interfaces: [NodeInterface],
   description: "A third party that users can connect accounts of: built in, or defined by the project.",
   fields: (t) => ({
     id: t.exposeID("id", { description: "`conn_<slug>`, or `ccn_…` for a project's own." }),
-    slug: t.exposeString("slug", { description: "Its name in inputs: ^[a-z0-9][a-z0-9-]{0,59}$." }),
+    slug: t.exposeString("slug", { description: "Its name in inputs: ^[a-z][a-z0-9-]{1,40}$." }),
     name: t.exposeString("name", { description: "For people." }),
     description: t.exposeString("description", { nullable: true, description: "What it is, in a sentence; null: not given." }),
     logoUrl: t.field({
@@ -66,6 +70,13 @@ ConnectorType.implement({
       description: "The ways to authenticate, the recommended one first.",
       resolve: (connector) => connector.schemes.map((scheme) => ({ connector, scheme })),
     }),
+    webhookSigning: t.field({
+      type: WebhookSigningEnum,
+      nullable: true,
+      description:
+        "How the provider's webhooks are checked; null: Moorline does not know how this provider signs, and takes none.",
+      resolve: ({ webhooks }) => (webhooks ? (webhooks.secret ?? "WEBHOOK_SECRET") : null),
+    }),
     managedAppAvailable: t.boolean({
       description: "True where the operator of this Moorline set a default developer app for it.",
       resolve: (connector, _args, { services }) => managedAppOf(services, connector) !== null,
@@ -79,18 +90,15 @@ ConnectorType.implement({
         type: AuthConfigType,
         description: "The auth configs for this connector, newest first.",
         complexity: pageCost,
-        resolve: (connector, args, context, info) => {
-          const where = visibleAuthConfigs(context);
-          const { authConfig } = context.services.database.prisma;
-          return childPage(context, info, {
+        resolve: (connector, args, context, info) =>
+          childPage(context, info, {
             parent: connector.slug,
             args,
             model: "AuthConfig",
             order: authConfigOrder(null),
-            where,
-            children: childrenBySlug<AuthConfig>(authConfig, nodeQuery(context, info, "AuthConfig"), where),
-          });
-        },
+            where: visibleAuthConfigs(context),
+            children: childrenBySlug(context.services.database.prisma.authConfig),
+          }),
       },
       AuthConfigConnection,
     ),
@@ -100,19 +108,16 @@ ConnectorType.implement({
         description:
           "A session: its user's credentials with this connector; one SQL statement for a whole page of connectors. Empty for an API key.",
         complexity: pageCost,
-        resolve: (connector, args, context, info) => {
-          // An API key has no user: no row has that id.
-          const where = { AND: [visibleCredentials(context), { userId: context.caller.userId ?? { in: [] } }] };
-          const { credential } = context.services.database.prisma;
-          return childPage(context, info, {
+        resolve: (connector, args, context, info) =>
+          childPage(context, info, {
             parent: connector.slug,
             args,
             model: "Credential",
             order: credentialOrder(null),
-            where,
-            children: childrenBySlug<Credential>(credential, nodeQuery(context, info, "Credential"), where),
-          });
-        },
+            // An API key has no user: no row has that id.
+            where: { AND: [visibleCredentials(context), { userId: context.caller.userId ?? { in: [] } }] },
+            children: childrenBySlug(context.services.database.prisma.credential),
+          }),
       },
       CredentialConnection,
     ),

@@ -1,10 +1,10 @@
 import type { Credential } from "../db/generated/client.ts";
 import { setCredentialEnabled } from "../domain/credential.ts";
-import { refreshCredential } from "../domain/refresh-credential.ts";
-import { type RevealedCredential, revealCredential } from "../domain/reveal-credential.ts";
+import { refreshCredential } from "../domain/refresh/refresh-credential.ts";
 import { type RevokedToken, revokeCredential } from "../domain/revoke-credential.ts";
-import { testCredential } from "../domain/test-credential.ts";
 import { updateCredential } from "../domain/update-credential.ts";
+import { type RevealedCredential, revealCredential } from "../domain/use/reveal-credential.ts";
+import { testCredential } from "../domain/use/test-credential.ts";
 import { CredentialNotUsableError, ProviderError, TestFailedError, type TestResult } from "../lib/errors.ts";
 import { builder, enumType } from "./builder.ts";
 import { mutation } from "./mutation.ts";

@@ -1,21 +1,20 @@
 import type { SchemeType } from "../catalogue/types.ts";
-import type { AuthConfig, ConnectionRequest, Credential, CredentialEvent, User } from "../db/generated/client.ts";
+import type { AuthConfig, ConnectionRequest, Credential, User } from "../db/generated/client.ts";
 import { assertMay } from "../domain/caller.ts";
-import { OPEN_STATUSES } from "../domain/connection-request.ts";
+import { OPEN_STATUSES, visibleRequests } from "../domain/connection-request.ts";
 import { builtInConnector, type ConnectorView, ownView } from "../domain/connector-view.ts";
 import {
-  type CredentialStatus,
   credentialOrder,
   credentialStatus,
   credentialStatusReason,
   credentialWhere,
   findCredential,
 } from "../domain/credential.ts";
-import type { CredentialEventKind } from "../domain/credential-event.ts";
 import { newestCredentials } from "../domain/hot-reads.ts";
+import { typedParameters } from "../domain/typed-fields.ts";
 import { encodeId } from "../lib/ids.ts";
 import { builder, enumType } from "./builder.ts";
-import { childPage, nodeQuery, pageCost, rowPage } from "./connection.ts";
+import { childPage, pageCost, rowPage } from "./connection.ts";
 import { SchemeTypeEnum } from "./connector-scheme.ts";
 import type { GraphQLContext } from "./context.ts";
 import { CredentialFilterInput, orderInput } from "./filters.ts";
@@ -31,40 +30,6 @@ import {
 } from "./refs.ts";
 import { childrenOf } from "./rows.ts";
 import { CredentialStatusEnum } from "./statuses.ts";
-
-const CredentialEventKindEnum = enumType("CredentialEventKind", "What happened to a credential.", {
-  CONNECTED: "The account was connected.",
-  REAUTHORIZED: "The user authorized it again.",
-  REFRESHED: "New tokens were obtained.",
-  REFRESH_FAILED: "New tokens could not be obtained.",
-  TESTED: "It was tested.",
-  USED: "An API was called with it.",
-  REVEALED: "Its secrets were read.",
-  SCOPES_CHANGED: "The provider granted other scopes than before.",
-  STATUS_CHANGED: "Its status changed, or it was switched on or off.",
-  UPDATED: "Its label or fields were changed.",
-  REVOKED: "It was revoked.",
-});
-
-builder.prismaObjectFields(CredentialEventType, (t) => ({
-  sequence: t.exposeInt("sequence", { description: "Counts from 1 for each credential." }),
-  at: t.expose("at", { type: "DateTime", description: "When." }),
-  kind: t.field({
-    type: CredentialEventKindEnum,
-    description: "What happened.",
-    resolve: ({ kind }) => kind as CredentialEventKind,
-  }),
-  status: t.field({
-    type: CredentialStatusEnum,
-    description: "The status after it.",
-    resolve: ({ status }) => status as CredentialStatus,
-  }),
-  message: t.exposeString("message", { description: "For a person: what happened, in a sentence." }),
-  providerCode: t.exposeString("providerCode", {
-    nullable: true,
-    description: "The provider's own error code; null: none. Inert text.",
-  }),
-}));
 
 const ScopeGrantType = builder.objectRef<Credential>("ScopeGrant").implement({
   description: "What was asked for and what was given.",
@@ -159,6 +124,16 @@ builder.prismaObjectFields(CredentialType, (t) => ({
     resolve: (row, _args, { loaders }) => listed(row).authConfig ?? loaders.authConfigs.load(row.authConfigId),
   }),
   label: t.exposeString("label", { nullable: true, description: "For this account, where one user has several; null: none." }),
+  parameters: t.field({
+    type: "JSON",
+    description:
+      "What was typed for it and is no secret, by field name: host, subdomain, region. `{}` where nothing was. Secrets never come out here.",
+    resolve: async (row, _args, { loaders }) => {
+      const authConfig = listed(row).authConfig ?? (await loaders.authConfigs.load(row.authConfigId));
+      const connector = listed(row).connector ?? (await loaders.connectors.load(row.connectorSlug));
+      return typedParameters(authConfig, connector, row);
+    },
+  }),
   account: t.field({
     type: ProviderAccountType,
     nullable: true,
@@ -193,7 +168,12 @@ builder.prismaObjectFields(CredentialType, (t) => ({
     description: "A re-authorization that is under way.",
     select: (_args, context, nested) => ({
       requests: nested({
-        where: { kind: "REAUTHORIZE", status: { in: OPEN_STATUSES }, expiresAt: { gt: context.caller.now } },
+        where: {
+          AND: [
+            visibleRequests(context),
+            { kind: "REAUTHORIZE", status: { in: OPEN_STATUSES }, expiresAt: { gt: context.caller.now } },
+          ],
+        },
         orderBy: { createdAt: "desc" },
         take: 1,
       }),
@@ -205,17 +185,15 @@ builder.prismaObjectFields(CredentialType, (t) => ({
       type: CredentialEventType,
       description: "Refreshes, failures, scope changes, uses, newest first.",
       complexity: pageCost,
-      resolve: (row, args, context, info) => {
-        const include = nodeQuery(context, info, "CredentialEvent");
-        return childPage(context, info, {
+      resolve: (row, args, context, info) =>
+        childPage(context, info, {
           parent: row.id,
           args,
           model: "CredentialEvent",
           order: [{ sequence: "desc" }],
           where: {},
-          children: childrenOf<CredentialEvent>(context.services.database.prisma.credential, "history", include, {}),
-        });
-      },
+          children: childrenOf(context.services.database.prisma.credential, "history"),
+        }),
     },
     CredentialEventConnection,
   ),
@@ -246,21 +224,16 @@ builder.queryFields((t) => ({
       complexity: pageCost,
       resolve: (_root, args, context, info) => {
         assertMay(context, "CREDENTIAL_READ");
-        const { credential } = context.services.database.prisma;
-        const where = credentialWhere(context, args.filter);
-        const query = nodeQuery(context, info, "Credential");
-        return rowPage({
+        return rowPage(context, info, {
           args,
           model: "Credential",
           order: credentialOrder(args.orderBy),
-          where,
-          find: (page) => credential.findMany({ ...query, ...page }),
-          // The list as it is opened most often. What asks for more of each row than its columns is Prisma's.
+          where: credentialWhere(context, args.filter),
+          // The list as it is opened most often.
           ahead:
-            args.filter || args.orderBy || Object.keys(query).length > 0
+            args.filter || args.orderBy
               ? null
               : (take, after) => readListed(context, take, after && { createdAt: after[0] as Date, id: after[1] as string }),
-          count: () => credential.count({ where }),
         });
       },
     },

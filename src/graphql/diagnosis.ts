@@ -1,7 +1,7 @@
 import type { AuthConfig } from "../db/generated/client.ts";
-import { diagnoseAuthConfig } from "../domain/diagnose-auth-config.ts";
-import type { Diagnosis } from "../domain/diagnosis.ts";
-import { validateConnector } from "../domain/validate-connector.ts";
+import { diagnoseAuthConfig } from "../domain/diagnosis/diagnose-auth-config.ts";
+import type { Diagnosis } from "../domain/diagnosis/diagnosis.ts";
+import { validateConnector } from "../domain/diagnosis/validate-connector.ts";
 import type { Check } from "../schemes/check.ts";
 import { CreateAuthConfigInput } from "./auth-config-mutations.ts";
 import { builder, enumType } from "./builder.ts";

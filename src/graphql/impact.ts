@@ -1,8 +1,7 @@
-import type { Prisma } from "../db/database.ts";
 import { credentialOrder, visibleCredentials } from "../domain/credential.ts";
 import type { ImpactSummary } from "../lib/errors.ts";
 import { builder } from "./builder.ts";
-import { nodeQuery, pageCost, rowPage } from "./connection.ts";
+import { pageCost, rowPage } from "./connection.ts";
 import { CredentialConnection, CredentialType } from "./refs.ts";
 
 export const ImpactType = builder.objectRef<ImpactSummary>("Impact").implement({
@@ -20,19 +19,13 @@ export const ImpactType = builder.objectRef<ImpactSummary>("Impact").implement({
         type: CredentialType,
         description: "The credentials that would be affected, newest first.",
         complexity: pageCost,
-        resolve: (impact, args, context, info) => {
-          const { credential } = context.services.database.prisma;
-          const where: Prisma.CredentialWhereInput = { AND: [visibleCredentials(context), impact.credentialWhere] };
-          const query = nodeQuery(context, info, "Credential");
-          return rowPage({
+        resolve: (impact, args, context, info) =>
+          rowPage(context, info, {
             args,
             model: "Credential",
             order: credentialOrder(null),
-            where,
-            find: (page) => credential.findMany({ ...query, ...page }),
-            count: () => credential.count({ where }),
-          });
-        },
+            where: { AND: [visibleCredentials(context), impact.credentialWhere] },
+          }),
       },
       CredentialConnection,
     ),

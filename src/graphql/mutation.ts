@@ -53,3 +53,10 @@ export function mutation<Input, Payload extends object>(
     } as never),
   );
 }
+
+export function deletedPayload(name: string, what: string) {
+  return builder.objectRef<{ deletedId: string }>(name).implement({
+    description: "What was deleted.",
+    fields: (t) => ({ deletedId: t.exposeID("deletedId", { description: `The id that the ${what} had.` }) }),
+  });
+}

@@ -1,23 +1,13 @@
 import type { Project } from "../db/generated/client.ts";
-import { createProject, projectOrder, projectWhere, updateProject } from "../domain/project.ts";
+import { type Branding, createProject, projectOrder, projectWhere, updateProject } from "../domain/project.ts";
 import { deleteProject } from "../domain/project-delete.ts";
 import { InUseError } from "../lib/errors.ts";
 import { encodeId } from "../lib/ids.ts";
 import { builder } from "./builder.ts";
-import { nodeQuery, pageCost, rowPage } from "./connection.ts";
+import { pageCost, rowPage } from "./connection.ts";
 import type { GraphQLContext } from "./context.ts";
-import { mutation } from "./mutation.ts";
+import { deletedPayload, mutation } from "./mutation.ts";
 import { ApiKeyType, ProjectConnection, ProjectType } from "./refs.ts";
-
-interface Branding {
-  productName?: string | null;
-  logoUrl?: string | null;
-  logoDarkUrl?: string | null;
-  accentColor?: string | null;
-  privacyUrl?: string | null;
-  termsUrl?: string | null;
-  supportUrl?: string | null;
-}
 
 const BRANDING = {
   productName: "The product's name, as its users know it.",
@@ -95,19 +85,8 @@ builder.queryField("projects", (t) =>
       nullable: true,
       description: "Every project, oldest first. For ADMIN keys of the first project, the operator's.",
       complexity: pageCost,
-      resolve: (_root, args, context, info) => {
-        const { project } = context.services.database.prisma;
-        const where = projectWhere(context);
-        const query = nodeQuery(context, info, "Project");
-        return rowPage({
-          args,
-          model: "Project",
-          order: projectOrder(),
-          where,
-          find: (page) => project.findMany({ ...query, ...page }),
-          count: () => project.count({ where }),
-        });
-      },
+      resolve: (_root, args, context, info) =>
+        rowPage(context, info, { args, model: "Project", order: projectOrder(), where: projectWhere(context) }),
     },
     ProjectConnection,
   ),
@@ -190,10 +169,7 @@ mutation("deleteProject", {
       confirm: t.boolean({ description: "True: although everything in it ends. Without it the answer tells what that is." }),
     }),
   }),
-  payload: builder.objectRef<{ deletedId: string }>("DeleteProjectPayload").implement({
-    description: "What was deleted.",
-    fields: (t) => ({ deletedId: t.exposeID("deletedId", { description: "The id that the project had." }) }),
-  }),
+  payload: deletedPayload("DeleteProjectPayload", "project"),
   errors: [InUseError],
   run: deleteProject,
 });

@@ -14,6 +14,7 @@ import "./connection-request.ts";
 import "./connection-request-mutations.ts";
 import "./credential.ts";
 import "./credential-create.ts";
+import "./credential-event.ts";
 import "./credential-mutations.ts";
 import "./call-api.ts";
 import "./subscriptions.ts";
@@ -24,5 +25,6 @@ import "./audit-chain.ts";
 import "./key-rotation.ts";
 import { builder } from "./builder.ts";
 import { recordDenials } from "./denials.ts";
+import { speak } from "./speech.ts";
 
-export const schema = recordDenials(builder.toSchema());
+export const schema = speak(recordDenials(builder.toSchema()));

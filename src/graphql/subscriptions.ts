@@ -35,12 +35,19 @@ builder.subscriptionFields((t) => ({
     type: ConnectionRequestType,
     description: `The request now, then after every change, until it ends (ACTIVE, FAILED, DENIED, CANCELED, EXPIRED): then the stream completes.
 Every message carries the present state, so a cache never goes backwards; steps in between are in \`events(after:)\`. \`after\`: a
-sequence already seen, so that nothing is sent unless there is more. An id that the caller may not see ends the subscription with NOT_FOUND.`,
+sequence already seen, so that nothing is sent unless there is more. An id that the caller may not see ends the subscription with NOT_FOUND.
+
+A user may try again on the hosted page after the request has ended: the new request is its \`retriedBy\`. Whoever subscribes to the ended one then gets it
+with \`retriedBy\` at once, \`connectionRequestsUpdated\` sends both, and \`followRetries\` goes on by itself.`,
     args: {
       id: t.arg.id({ required: true, description: "`req_…`" }),
       after: t.arg.int({ description: "A sequence already seen, so that nothing is sent unless there is more." }),
+      followRetries: t.arg.boolean({
+        description:
+          "True: after an end other than ACTIVE the stream stays open for 15 minutes. If the user tries again, the ended request comes once more, with `retriedBy`, and then everything of the new one, whose `id` is another and whose `sequence` begins at 1.",
+      }),
     },
-    subscribe: (_root, { id, after }, context) => watchRequest(context, id, after),
+    subscribe: (_root, { id, after, followRetries }, context) => watchRequest(context, id, after, followRetries ?? false),
     resolve: (row) => row,
   }),
   connectionRequestsUpdated: t.field({

@@ -1,5 +1,6 @@
-import type { ConnectionRequest, Credential, User } from "../db/generated/client.ts";
-import { assertMay } from "../domain/caller.ts";
+import type { User } from "../db/generated/client.ts";
+import { assertMay, isUserSession } from "../domain/caller.ts";
+import { createConnectLink } from "../domain/connect-link.ts";
 import { requestWhere } from "../domain/connection-request.ts";
 import { credentialOrder, credentialWhere } from "../domain/credential.ts";
 import { deleteUser, findUser, upsertUser, userOrder, userWhere } from "../domain/user.ts";
@@ -7,9 +8,9 @@ import { createUserSession, revokeUserSessions } from "../domain/user-session.ts
 import { InUseError } from "../lib/errors.ts";
 import { encodeId } from "../lib/ids.ts";
 import { builder, enumType } from "./builder.ts";
-import { childPage, nodeQuery, pageCost, rowPage } from "./connection.ts";
+import { childPage, pageCost, rowPage } from "./connection.ts";
 import { ConnectionRequestFilterInput, CredentialFilterInput, orderInput } from "./filters.ts";
-import { mutation } from "./mutation.ts";
+import { deletedPayload, mutation } from "./mutation.ts";
 import {
   ConnectionRequestConnection,
   ConnectionRequestType,
@@ -38,7 +39,7 @@ builder.prismaObjectFields(UserType, (t) => ({
     type: "JSON",
     nullable: true,
     description: "Null for a user session.",
-    resolve: ({ metadata }, _args, { caller }) => (caller.userId ? null : metadata),
+    resolve: ({ metadata }, _args, { caller }) => (isUserSession(caller) ? null : metadata),
   }),
   credentials: t.connection(
     {
@@ -46,22 +47,15 @@ builder.prismaObjectFields(UserType, (t) => ({
       description: "The user's credentials, newest first.",
       args: { filter: t.arg({ type: CredentialFilterInput, description: "Which credentials; absent: all." }) },
       complexity: pageCost,
-      resolve: (user, args, context, info) => {
-        const where = credentialWhere(context, args.filter);
-        return childPage(context, info, {
+      resolve: (user, args, context, info) =>
+        childPage(context, info, {
           parent: user.id,
           args,
           model: "Credential",
           order: credentialOrder(null),
-          where,
-          children: childrenOf<Credential>(
-            context.services.database.prisma.user,
-            "credentials",
-            nodeQuery(context, info, "Credential"),
-            where,
-          ),
-        });
-      },
+          where: credentialWhere(context, args.filter),
+          children: childrenOf(context.services.database.prisma.user, "credentials"),
+        }),
     },
     CredentialConnection,
   ),
@@ -71,18 +65,15 @@ builder.prismaObjectFields(UserType, (t) => ({
       description: "The user's connection requests, newest first.",
       args: { filter: t.arg({ type: ConnectionRequestFilterInput, description: "Which requests; absent: all." }) },
       complexity: pageCost,
-      resolve: (user, args, context, info) => {
-        const where = requestWhere(context, args.filter);
-        const include = nodeQuery(context, info, "ConnectionRequest");
-        return childPage(context, info, {
+      resolve: (user, args, context, info) =>
+        childPage(context, info, {
           parent: user.id,
           args,
           model: "ConnectionRequest",
           order: NEWEST_FIRST,
-          where,
-          children: childrenOf<ConnectionRequest>(context.services.database.prisma.user, "connectionRequests", include, where),
-        });
-      },
+          where: requestWhere(context, args.filter),
+          children: childrenOf(context.services.database.prisma.user, "connectionRequests"),
+        }),
     },
     ConnectionRequestConnection,
   ),
@@ -117,16 +108,11 @@ builder.queryFields((t) => ({
       complexity: pageCost,
       resolve: (_root, args, context, info) => {
         assertMay(context, "USER_READ");
-        const { user } = context.services.database.prisma;
-        const where = userWhere(context, args.filter);
-        const query = nodeQuery(context, info, "User");
-        return rowPage({
+        return rowPage(context, info, {
           args,
           model: "User",
           order: userOrder(args.orderBy),
-          where,
-          find: (page) => user.findMany({ ...query, ...page }),
-          count: () => user.count({ where }),
+          where: userWhere(context, args.filter),
         });
       },
     },
@@ -172,10 +158,7 @@ mutation("deleteUser", {
       confirm: t.boolean({ description: "True: although credentials would be revoked." }),
     }),
   }),
-  payload: builder.objectRef<{ deletedId: string }>("DeleteUserPayload").implement({
-    description: "What was deleted.",
-    fields: (t) => ({ deletedId: t.exposeID("deletedId", { description: "The id that the user had." }) }),
-  }),
+  payload: deletedPayload("DeleteUserPayload", "user"),
   errors: [InUseError],
   run: deleteUser,
 });
@@ -202,8 +185,33 @@ mutation("createUserSession", {
   run: createUserSession,
 });
 
+mutation("createConnectLink", {
+  description:
+    "A link to the hosted page with a choice of connectors, to open or to send: whoever has it connects accounts as this user. API keys only; revokeUserSessions ends it.",
+  input: builder.inputType("CreateConnectLinkInput", {
+    description: "Whose accounts, and which.",
+    fields: (t) => ({
+      user: t.field({ type: UserRefInput, required: true, description: "Whose accounts will be connected." }),
+      connectorSlugs: t.stringList({ description: "What can be chosen; absent: every connector with an enabled config." }),
+      returnUrl: t.field({ type: "URL", description: "Where the page leads back to. Must be one of the project's, exactly." }),
+      expiresInSeconds: t.int({
+        description: "60 to 604,800; default 600, for a link that is mailed 86,400 is sensible.",
+      }),
+      locale: t.string({ description: "Language tag (BCP 47) of the page; absent: the user's." }),
+    }),
+  }),
+  payload: builder.objectRef<Awaited<ReturnType<typeof createConnectLink>>>("CreateConnectLinkPayload").implement({
+    description: "The new link.",
+    fields: (t) => ({
+      url: t.expose("url", { type: "URL", description: "This once: for the user, and nobody else." }),
+      expiresAt: t.expose("expiresAt", { type: "DateTime", description: "Until when it can be opened." }),
+    }),
+  }),
+  run: createConnectLink,
+});
+
 mutation("revokeUserSessions", {
-  description: "Ends every session of a user at once, open sockets included. API keys only.",
+  description: "Ends every session of a user at once, open sockets included, and every link of createConnectLink. API keys only.",
   input: builder.inputType("RevokeUserSessionsInput", {
     description: "Whose sessions to end.",
     fields: (t) => ({ user: t.field({ type: UserRefInput, required: true, description: "Whose sessions." }) }),

@@ -1,10 +1,9 @@
-import type { WebhookDelivery } from "../db/generated/client.ts";
 import { webhookWhere } from "../domain/webhook.ts";
 import { DELIVERY_ORDER, deliveryWhere, type WebhookDeliveryStatus } from "../domain/webhook-delivery.ts";
 import { WEBHOOK_EVENTS } from "../domain/webhook-events.ts";
 import { encodeEventId, encodeId } from "../lib/ids.ts";
 import { builder, enumType } from "./builder.ts";
-import { childPage, nodeQuery, pageCost, rowPage } from "./connection.ts";
+import { childPage, pageCost, rowPage } from "./connection.ts";
 import { WebhookConnection, WebhookDeliveryConnection, WebhookDeliveryType, WebhookType } from "./refs.ts";
 import { childrenOf, NEWEST_FIRST } from "./rows.ts";
 
@@ -96,18 +95,15 @@ A status has changed, recovery included, where \`status\` and \`previousStatus\`
       description: "What was and is to be sent, newest first.",
       args: { filter: t.arg({ type: WebhookDeliveryFilterInput, description: "Which deliveries; absent: all." }) },
       complexity: pageCost,
-      resolve: (webhook, args, context, info) => {
-        const where = deliveryWhere(args.filter);
-        const include = nodeQuery(context, info, "WebhookDelivery");
-        return childPage(context, info, {
+      resolve: (webhook, args, context, info) =>
+        childPage(context, info, {
           parent: webhook.id,
           args,
           model: "WebhookDelivery",
           order: DELIVERY_ORDER,
-          where,
-          children: childrenOf<WebhookDelivery>(context.services.database.prisma.webhook, "deliveries", include, where),
-        });
-      },
+          where: deliveryWhere(args.filter),
+          children: childrenOf(context.services.database.prisma.webhook, "deliveries"),
+        }),
     },
     WebhookDeliveryConnection,
   ),
@@ -122,19 +118,8 @@ builder.queryField("webhooks", (t) =>
       nullable: true,
       description: "The project's webhooks, newest first. For ADMIN keys.",
       complexity: pageCost,
-      resolve: (_root, args, context, info) => {
-        const { webhook } = context.services.database.prisma;
-        const where = webhookWhere(context);
-        const query = nodeQuery(context, info, "Webhook");
-        return rowPage({
-          args,
-          model: "Webhook",
-          order: NEWEST_FIRST,
-          where,
-          find: (page) => webhook.findMany({ ...query, ...page }),
-          count: () => webhook.count({ where }),
-        });
-      },
+      resolve: (_root, args, context, info) =>
+        rowPage(context, info, { args, model: "Webhook", order: NEWEST_FIRST, where: webhookWhere(context) }),
     },
     WebhookConnection,
   ),

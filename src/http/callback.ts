@@ -1,5 +1,5 @@
-import { receiveCallback } from "../domain/authorization.ts";
-import { refusedCallback } from "../domain/page-model.ts";
+import { receiveCallback } from "../domain/hosted/authorization.ts";
+import { refusedCallback } from "../domain/hosted/page-model.ts";
 import { readForm } from "./body.ts";
 import { acknowledgeHead, sendOutcome, sendPage, unlessPrefetched } from "./connect-pages.ts";
 import { readCookies } from "./cookies.ts";
@@ -29,7 +29,7 @@ export function callbackRoutes(face: Face): Route[] {
     const handle = query.get("handle");
     const carried = handle === null ? query : openFormPost(connectorKey, handle);
     if (!carried)
-      return sendPage(response, connectionPage(refusedCallback("The answer of the provider took too long to arrive here.")));
+      return sendPage(response, connectionPage(refusedCallback("ANSWER_TOO_LATE"), request.headers["accept-language"]));
     const input = { connectorKey, parameters: carried, cookies: readCookies(request), ip: face.clientIp(request) };
     sendOutcome(face, response, await receiveCallback(services, input));
   }

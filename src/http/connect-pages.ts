@@ -1,16 +1,27 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
-import { connectPage, type Outcome, openLink, submitConnectPage, submitPerson } from "../domain/authorization.ts";
+import { connectPage, type Outcome, openLink, submitConnectPage, submitPerson } from "../domain/hosted/authorization.ts";
+import { choicePage, startChoice } from "../domain/hosted/choice-page.ts";
 import { RequestError } from "../lib/errors.ts";
+import { sendBuiltPage } from "./assets.ts";
 import { readForm } from "./body.ts";
 import { readCookies, serializeCookie } from "./cookies.ts";
+import { linkCookie, linkVisit } from "./link-session.ts";
 import type { Face } from "./options.ts";
 import { connectionPage, onwardPage, type Page } from "./pages.ts";
 import { prefersHtml, send } from "./respond.ts";
-import type { Handler, Route } from "./router.ts";
+import type { Handler, Hit, Route } from "./router.ts";
 
 /** The hosted page, the link that leads to the provider, and the click that confirms who is there. */
 export function connectRoutes(face: Face): Route[] {
   const { services } = face;
+
+  /** The page that needs no script. Looking at it takes nothing away from anybody. */
+  async function plain({ request, response, parameters: { token = "" } }: Hit): Promise<void> {
+    const choice = await choicePage(services, token);
+    const link = { token, cookies: readCookies(request), ip: face.clientIp(request) };
+    sendOutcome(face, response, choice ? { page: choice } : await connectPage(services, link));
+  }
+
   return [
     {
       path: "/connect/confirm",
@@ -32,9 +43,8 @@ export function connectRoutes(face: Face): Route[] {
     {
       path: "/connect/:token",
       HEAD: acknowledgeHead,
-      GET: unlessPrefetched(async ({ request, response, parameters: { token = "" } }) => {
-        const link = { token, cookies: readCookies(request), ip: face.clientIp(request) };
-        sendOutcome(face, response, await connectPage(services, link));
+      GET: unlessPrefetched(async (hit) => {
+        if (!sendBuiltPage(face, hit.response, "connect")) await plain(hit);
       }),
       async POST({ request, response, parameters: { token = "" } }) {
         assertOwnForm(request, services.publicUrl);
@@ -44,11 +54,24 @@ export function connectRoutes(face: Face): Route[] {
         sendAnswer(face, request, response, await submitConnectPage(services, { ...link, form }));
       },
     },
+    { path: "/connect/:token/plain", HEAD: acknowledgeHead, GET: unlessPrefetched(plain) },
+    {
+      path: "/connect/:token/start",
+      async POST({ request, response, parameters: { token = "" } }) {
+        assertOwnForm(request, services.publicUrl);
+        const form = await readForm(request, face.limits.formBytes);
+        const visit = linkVisit(face, request, token);
+        const started = await startChoice(services, visit, form.get("authConfigId") ?? "");
+        if (started.issued) response.setHeader("set-cookie", linkCookie(face, token, started.issued));
+        sendAnswer(face, request, response, started.outcome);
+      },
+    },
     {
       path: "/connect/:token/authorize",
       HEAD: acknowledgeHead,
-      GET: unlessPrefetched(async ({ request, response, parameters: { token = "" } }) => {
-        sendOutcome(face, response, await openLink(services, { token, ip: face.clientIp(request) }));
+      GET: unlessPrefetched(async ({ request, response, parameters: { token = "" }, query }) => {
+        const inWindow = query.get("window") === "popup";
+        sendOutcome(face, response, await openLink(services, { token, ip: face.clientIp(request), inWindow }));
       }),
     },
   ];
@@ -58,15 +81,20 @@ const FILES_IN_A_FORM = 4;
 
 /** What answers a form. */
 function sendAnswer(face: Face, request: IncomingMessage, response: ServerResponse, outcome: Outcome): void {
-  if ("redirectTo" in outcome && isNavigation(request)) sendPage(response, onwardPage(outcome.redirectTo));
+  if ("redirectTo" in outcome && isNavigation(request))
+    sendPage(response, onwardPage(outcome.redirectTo, request.headers["accept-language"]));
   else sendOutcome(face, response, outcome);
 }
 
 export function sendOutcome(face: Face, response: ServerResponse, outcome: Outcome): void {
   const secure = face.services.publicUrl.startsWith("https:");
   const headers = outcome.setCookie ? { "set-cookie": serializeCookie(outcome.setCookie, secure) } : {};
-  if ("page" in outcome) sendPage(response, connectionPage(outcome.page), headers);
-  else send(response, 303, { location: outcome.redirectTo, ...headers });
+  if ("page" in outcome) {
+    // What has been built is what can try again; the page without scripts cannot.
+    const { againUrl, ...page } = outcome.page;
+    const model = face.pages && againUrl ? { ...page, againUrl } : page;
+    sendPage(response, connectionPage(model, response.req.headers["accept-language"]), headers);
+  } else send(response, 303, { location: outcome.redirectTo, ...headers });
 }
 
 export function sendPage(response: ServerResponse, page: Page, more: OutgoingHttpHeaders = {}): void {

@@ -5,6 +5,8 @@ export interface CookieToSet {
   name: string;
   value: string;
   maxAgeSeconds: number;
+  /** Default Lax: it comes along when a link or a redirect of another site leads to us. */
+  sameSite?: "Lax" | "Strict";
 }
 
 /** RFC 6265bis section 5. A `__Host-` name needs Secure, Path=/ and no Domain. */
@@ -13,7 +15,7 @@ export function serializeCookie(cookie: CookieToSet, secure: boolean): string {
     `${cookie.name}=${encodeURIComponent(cookie.value)}`,
     "Path=/",
     "HttpOnly",
-    "SameSite=Lax",
+    `SameSite=${cookie.sameSite ?? "Lax"}`,
     `Max-Age=${cookie.maxAgeSeconds}`,
   ];
   if (secure) attributes.push("Secure");

@@ -15,6 +15,7 @@ import { count, observe, openSubscriptions } from "../lib/metrics.ts";
 import { traced } from "../lib/tracing.ts";
 import type { Face } from "./options.ts";
 import type { GraphQLParameters } from "./parameters.ts";
+import { spoken } from "./spoken.ts";
 
 /** A query or mutation, for every transport. Never rejects for what a resolver throws. */
 export function executeOperation(
@@ -131,12 +132,16 @@ function mapped<Event, Result>(
   return results;
 }
 
-/** What goes over the wire: the data, and errors that say nothing internal. */
-export function formatResult(face: Face, result: ExecutionResult): FormattedExecutionResult {
+/** What goes over the wire: the data, and errors that say nothing internal, in the caller's language. */
+export function formatResult(face: Face, result: ExecutionResult, locale: string | null): FormattedExecutionResult {
   if (!result.errors) return result as FormattedExecutionResult;
-  return { ...result, errors: formatErrors(face, result.errors) };
+  return { ...result, errors: formatErrors(face, result.errors, locale) };
 }
 
-export function formatErrors(face: Face, errors: readonly unknown[]): ReturnType<GraphQLError["toJSON"]>[] {
-  return errors.map((error) => maskError(error, face.services.log).toJSON());
+export function formatErrors(
+  face: Face,
+  errors: readonly unknown[],
+  locale: string | null,
+): ReturnType<GraphQLError["toJSON"]>[] {
+  return errors.map((error) => spoken(maskError(error, face.services.log).toJSON(), locale));
 }

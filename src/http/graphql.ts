@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ExecutionResult } from "graphql";
-import { authenticate } from "../domain/authenticate.ts";
+import { authenticate, type Held } from "../domain/authenticate.ts";
 import type { Caller } from "../domain/caller.ts";
 import { RequestError } from "../lib/errors.ts";
+import { spokenLanguage } from "../words/index.ts";
 import { mediaType, readBody } from "./body.ts";
 import { type Cors, corsHeaders, type OriginVerdict } from "./cors.ts";
 import { executeWithinLimit, formatErrors, formatResult } from "./execute.ts";
@@ -13,6 +14,7 @@ import { type GraphQLParameters, parseJsonParameters, parseQueryParameters } fro
 import { isIntrospectionOnly, type Preparation, prepare } from "./prepare.ts";
 import { prefersHtml, refusal, SECURITY_HEADERS, toRequestError, UnexpectedError, unexpectedBody } from "./respond.ts";
 import type { Handler, Hit } from "./router.ts";
+import { requestSession } from "./session-cookie.ts";
 import type { EventStreams } from "./sse.ts";
 
 /**
@@ -41,7 +43,7 @@ export function createGraphQLHandlers(
       const parameters = await read();
       await run(hit, verdict, type, parameters);
     } catch (error) {
-      refuse(face, response, type, verdict, error);
+      refuse(face, { response, type, verdict, locale: localeOf(request) }, error);
     }
   }
 
@@ -51,27 +53,33 @@ export function createGraphQLHandlers(
     type: ResponseType,
     parameters: GraphQLParameters,
   ): Promise<void> {
-    const caller = await login(request, parameters);
+    const held = heldBy(request, verdict);
+    const caller = await login(request, held, parameters);
     if (caller) cors.assertCaller(verdict, caller);
     const preparation = prepare(face, parameters);
-    if ("errors" in preparation) return sendRequestErrors(face, response, type, verdict, preparation.errors);
+    const reply = { response, type, verdict, locale: caller ? caller.locale : localeOf(request) };
+    if ("errors" in preparation) return sendRequestErrors(face, reply, preparation.errors);
     const { prepared } = preparation;
     assertTransport(request, type, preparation);
-    const { authorization } = request.headers;
-    if (type === "text/event-stream" && caller && authorization) {
-      return streams.open({ response, headers: corsHeaders(verdict), prepared, parameters, caller, authorization });
+    if (type === "text/event-stream" && caller) {
+      return streams.open({ response, headers: corsHeaders(verdict), prepared, parameters, caller, held });
     }
     const result = await executeWithinLimit(face, prepared, parameters, caller);
-    sendResult(face, response, type, verdict, result);
+    sendResult(face, reply, result);
+  }
+
+  function heldBy(request: IncomingMessage, verdict: OriginVerdict): Held {
+    const { authorization = null } = request.headers;
+    return { authorization, cookie: requestSession(request, verdict, face.services.publicUrl) };
   }
 
   /** Null: a stranger who asks for nothing but the schema, where the operator lets people explore (GraphiQL draws it before a key is entered). */
-  async function login(request: IncomingMessage, parameters: GraphQLParameters): Promise<Caller | null> {
+  async function login(request: IncomingMessage, held: Held, parameters: GraphQLParameters): Promise<Caller | null> {
     try {
       return await authenticate(face.services, {
-        authorization: request.headers.authorization ?? null,
+        ...held,
         ip: face.clientIp(request),
-        locale: request.headers["accept-language"] ?? null,
+        locale: localeOf(request),
       });
     } catch (error) {
       if (face.exploration && error instanceof RequestError && error.status === 401 && asksSchemaOnly(parameters)) return null;
@@ -94,7 +102,7 @@ export function createGraphQLHandlers(
       try {
         await cors.preflight(request, response);
       } catch (error) {
-        refuse(face, response, null, { kind: "none" }, error);
+        refuse(face, { response, type: null, verdict: { kind: "none" }, locale: localeOf(request) }, error);
       }
     },
   };
@@ -127,40 +135,43 @@ function assertTransport(
   }
 }
 
-function sendResult(
-  face: Face,
-  response: ServerResponse,
-  type: ResponseType,
-  verdict: OriginVerdict,
-  result: ExecutionResult,
-): void {
-  if (result.data === undefined) sendRequestErrors(face, response, type, verdict, result.errors ?? []);
-  else sendBody(response, 200, type, corsHeaders(verdict), result.errors ? formatResult(face, result) : result);
+/** Where an answer goes, and how. */
+interface Reply {
+  response: ServerResponse;
+  type: ResponseType | null;
+  verdict: OriginVerdict;
+  locale: string | null;
+}
+
+function localeOf(request: IncomingMessage): string | null {
+  return spokenLanguage(request.headers["accept-language"]);
+}
+
+function sendResult(face: Face, reply: Reply, result: ExecutionResult): void {
+  if (result.data === undefined) sendRequestErrors(face, reply, result.errors ?? []);
+  else sendBody(reply, 200, corsHeaders(reply.verdict), result.errors ? formatResult(face, result, reply.locale) : result);
 }
 
 /** Parse, validation and variable errors: nothing was executed. Older clients want 200 with `application/json`. */
-function sendRequestErrors(
-  face: Face,
-  response: ServerResponse,
-  type: ResponseType,
-  verdict: OriginVerdict,
-  errors: readonly unknown[],
-): void {
-  sendBody(response, type === "application/json" ? 200 : 400, type, corsHeaders(verdict), { errors: formatErrors(face, errors) });
+function sendRequestErrors(face: Face, reply: Reply, errors: readonly unknown[]): void {
+  const { type, verdict, locale } = reply;
+  const body = { errors: formatErrors(face, errors, locale) };
+  sendBody(reply, type === "application/json" ? 200 : 400, corsHeaders(verdict), body);
 }
 
-function refuse(face: Face, response: ServerResponse, type: ResponseType | null, verdict: OriginVerdict, error: unknown): void {
+function refuse(face: Face, reply: Reply, error: unknown): void {
+  const { verdict, locale } = reply;
   const known = toRequestError(face, error, "graphql");
   if (known instanceof UnexpectedError) {
-    sendBody(response, 500, type, corsHeaders(verdict), unexpectedBody(known));
+    sendBody(reply, 500, corsHeaders(verdict), unexpectedBody(known, locale));
     return;
   }
-  const { body, headers } = refusal(known);
+  const { body, headers } = refusal(known, locale);
   const allow = known.status === 405 ? { allow: "POST" } : {};
-  sendBody(response, known.status, type, { ...corsHeaders(verdict), ...headers, ...allow }, body);
+  sendBody(reply, known.status, { ...corsHeaders(verdict), ...headers, ...allow }, body);
 }
 
-function sendBody(response: ServerResponse, status: number, type: ResponseType | null, headers: object, body: object): void {
+function sendBody({ response, type }: Reply, status: number, headers: object, body: object): void {
   if (response.headersSent || response.destroyed) return;
   const text = JSON.stringify(body);
   const media = type === "application/graphql-response+json" ? type : "application/json";

@@ -3,6 +3,7 @@ import type { GraphQLSchema } from "graphql";
 import type { Services } from "../domain/services.ts";
 import type { ExchangeLimits } from "../egress/index.ts";
 import type { Engine } from "./engine.ts";
+import type { BuiltPages } from "./page-files.ts";
 
 /** What `createHttpServer` takes beside the services; only `schema` has no default. */
 export interface HttpOptions {
@@ -12,6 +13,8 @@ export interface HttpOptions {
   /** Who may read /metrics. Default `closed`. */
   metrics?: MetricsAccess;
   limits?: Partial<Limits>;
+  /** The directory of the built dashboard and hosted page (`dist/web`). Default null: there are none. */
+  pages?: string | null;
   /** Whose address goes into the audit log. Default: the socket's; `X-Forwarded-For` is whatever a client says it is. */
   clientIp?: (request: IncomingMessage) => string | null;
 }
@@ -79,6 +82,8 @@ export interface Face {
   readonly exploration: boolean;
   readonly metrics: MetricsAccess;
   readonly limits: Limits;
+  /** Null: the pages have not been built. */
+  readonly pages: BuiltPages | null;
   readonly clientIp: (request: IncomingMessage) => string | null;
   /** True from `close()` on: nothing new is begun. */
   draining(): boolean;

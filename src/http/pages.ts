@@ -1,34 +1,11 @@
-import { createHash } from "node:crypto";
-import type { PageModel } from "../domain/authorization.ts";
-import { FORM_STYLE, formContent } from "./form-page.ts";
-import { type Html, html, trusted } from "./html.ts";
+import type { PageModel, PageText } from "../domain/hosted/authorization.ts";
+import { type Translate, translatorFor } from "../words/index.ts";
+import { formContent, translatedForm } from "./form-page.ts";
+import { type Html, html } from "./html.ts";
+import { type Page, page } from "./page-frame.ts";
+import { chooseLanguage, type Named, type Sentences, type Words } from "./words/index.ts";
 
-/** A page ready to send: its text and the policy that lets in its own style, its own script, and nothing else. */
-export interface Page {
-  status: number;
-  body: string;
-  policy: string;
-}
-
-const STYLE = `
-:root { color-scheme: light dark; --ink: #1b2430; --soft: #556070; --page: #f4f6f8; --card: #fff; --line: #c9d1da; --accent: #0b5f5a; --on-accent: #fff; --wrong: #a4161a; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #eef2f6; --soft: #aab6c3; --page: #12171d; --card: #1b222b; --line: #3b4754; --accent: #6fd3c9; --on-accent: #06211f; --wrong: #ff9b9b; }
-}
-* { box-sizing: border-box; }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1.5rem; background: var(--page); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
-main { width: 100%; max-width: 30rem; padding: 2rem; background: var(--card); border: 1px solid var(--line); border-radius: .75rem; overflow-wrap: anywhere; }
-h1 { margin: 0 0 .75rem; font-size: 1.375rem; line-height: 1.3; }
-p, ul { margin: 0 0 1rem; }
-.soft { color: var(--soft); }
-.actions { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1.5rem; }
-button, .button { font: inherit; font-weight: 600; padding: .625rem 1.125rem; border-radius: .5rem; border: 1px solid var(--line); background: transparent; color: inherit; text-decoration: none; cursor: pointer; }
-.primary { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
-.code { font: 600 1.75rem/1.3 ui-monospace, monospace; letter-spacing: .08em; user-select: all; }
-a { color: var(--accent); }
-a.primary { color: var(--on-accent); }
-:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-${FORM_STYLE}`;
+export type { Page } from "./page-frame.ts";
 
 /**
  * Tells the registered origin, never anybody else, and then goes on to the return URL, or closes where all is well and nothing is left
@@ -42,85 +19,119 @@ if (next) location.replace(next);
 else if (status === "ACTIVE") window.close();
 `;
 
-const STYLE_HASH = hashSource(STYLE);
-const SCRIPT_HASH = hashSource(POPUP_SCRIPT);
+/** A tab in which a link with a choice was opened goes back there: the hosted page has kept its path (src/web/connect/way-back.ts), and tells how it went. */
+const ENDED_SCRIPT = `
+const { request } = document.getElementById("ended").dataset;
+let path = null;
+try {
+  path = sessionStorage.getItem("moorline-choice:" + request);
+} catch {}
+if (path) location.replace(path + "#" + request);
+`;
 
-const TITLES: Record<PageModel["kind"], (page: PageModel) => string> = {
-  START: (page) => `Connect ${page.connectorName ?? "your account"}`,
-  FORM: (page) => `Connect ${page.connectorName ?? "your account"}`,
-  DEVICE: (page) => `Connect ${page.connectorName ?? "your account"}`,
-  CONFIRM: () => "Is this you?",
-  WAIT: () => "One moment",
-  DONE: () => "Connected",
-  FAILED: () => "That did not work",
-  DENIED: () => "Not connected",
-  CANCELED: () => "Cancelled",
-  EXPIRED: () => "Too late",
-  UNKNOWN_LINK: () => "Nothing to see here",
-};
-
-export function connectionPage(model: PageModel): Page {
-  const heading = TITLES[model.kind](model);
+/** `acceptLanguage`: what the browser says it reads; it counts where the page has no language of its own. */
+export function connectionPage(model: PageModel, acceptLanguage?: string): Page {
+  const language = chooseLanguage(model.locale, acceptLanguage);
+  const { words } = language;
+  const translate = translatorFor(language.lang) ?? asItIs;
+  const named: Named = {
+    connector: model.connectorName ?? (model.kind === "START" || model.kind === "FORM" ? words.account : words.provider),
+    product: model.productName ?? "Moorline",
+    user: model.userLabel,
+  };
+  const heading = words.titles[model.kind](named);
   // A screen reader begins with the title.
-  const title = model.form && model.form.error !== null ? `Error: ${heading}` : heading;
+  const title = model.form && model.form.error !== null ? words.errorTitle(heading) : heading;
+  const { message, remedy } = sentencesOf(model.text, words, named, translate);
   const content = html`
     ${model.productName && html`<p class="soft">${model.productName}</p>`}
     <h1>${heading}</h1>
-    <p>${model.message}</p>
-    ${model.remedy && html`<p>${model.remedy}</p>`}
-    ${facts(model)} ${model.device && deviceContent(model.device)} ${model.form && formContent(model.form)} ${actions(model)} ${model.popup && popup(model.popup, model.returnTo)}`;
+    <p>${message}</p>
+    ${remedy && html`<p>${remedy}</p>`}
+    ${facts(model, words)} ${model.device && deviceContent(model.device, words)} ${model.form && formContent(translatedForm(model.form, translate), words)}
+    ${model.choice && choiceContent(model.choice, words)} ${actions(model, words, named)} ${model.popup && popup(model.popup, words, model.returnTo)}
+    ${model.endedId && html`<div id="ended" data-request="${model.endedId}"></div>`}`;
   const waits = model.kind === "WAIT" || model.kind === "DEVICE";
   const head = waits ? html`<meta http-equiv="refresh" content="${model.kind === "WAIT" ? "3" : "5"}">` : null;
   return page({
     status: model.status,
+    lang: language.lang,
     title,
     content,
     head,
-    formAction: model.kind === "CONFIRM" || model.kind === "FORM",
-    script: Boolean(model.popup),
+    formAction: ["CONFIRM", "FORM", "CHOICE"].includes(model.kind),
+    script: model.popup ? POPUP_SCRIPT : model.endedId ? ENDED_SCRIPT : null,
+    brand: model.brand,
   });
 }
 
-/** The code as text that can be copied, and the way to where it goes; this page stays open and tells the outcome. */
-function deviceContent({ userCode, verificationUri, verificationUriComplete }: NonNullable<PageModel["device"]>): Html {
-  return html`
-    <p class="code">${userCode}</p>
-    <div class="actions"><a class="button primary" href="${verificationUriComplete ?? verificationUri}" target="_blank" rel="noopener noreferrer nofollow">Open ${verificationUri}</a></div>
-    <p class="soft">This page shows when it is done.</p>`;
+const asItIs: Translate = (text) => text;
+
+function sentencesOf(text: PageText, words: Words, named: Named, translate: Translate): Sentences {
+  if (text.key !== "FAILED") return words.texts[text.key](named);
+  const { failure } = text;
+  if (!failure) return { message: words.failed, remedy: null };
+  const { message, remedy } = failure;
+  return words.failures?.[failure.code]?.(named) ?? { message: translate(message), remedy: remedy && translate(remedy) };
 }
 
-function facts({ kind, userLabel, scopes }: PageModel): Html | null {
-  if (kind !== "START" && kind !== "CONFIRM" && kind !== "FORM" && kind !== "DEVICE") return null;
+/** The code as text that can be copied, and the way to where it goes; this page stays open and tells the outcome. */
+function deviceContent(device: NonNullable<PageModel["device"]>, words: Words): Html {
+  const { userCode, verificationUri, verificationUriComplete } = device;
   return html`
-    ${userLabel && html`<p>For: <strong>${userLabel}</strong></p>`}
+    <p class="code">${userCode}</p>
+    <div class="actions"><a class="button primary" href="${verificationUriComplete ?? verificationUri}" target="_blank" rel="noopener noreferrer nofollow">${words.open(verificationUri)}</a></div>
+    <p class="soft">${words.deviceShows}</p>`;
+}
+
+function facts({ kind, userLabel, scopes }: PageModel, words: Words): Html | null {
+  if (kind !== "START" && kind !== "CONFIRM" && kind !== "FORM" && kind !== "DEVICE" && kind !== "CHOICE") return null;
+  return html`
+    ${userLabel && html`<p>${words.forWhom} <strong>${userLabel}</strong></p>`}
     ${
       scopes &&
       scopes.length > 0 &&
-      html`<p>What it may be used for:</p><ul>${scopes.map((scope) => html`<li>${scope.description ?? scope.name}${scope.description && html` <span class="soft">(${scope.name})</span>`}</li>`)}</ul>`
+      html`<p>${words.mayBeUsedFor}</p><ul>${scopes.map((scope) => html`<li>${scope.description ?? scope.name}${scope.description && html` <span class="soft">(${scope.name})</span>`}</li>`)}</ul>`
     }`;
 }
 
-function actions(model: PageModel): Html | null {
+/** Each is a form's button: a link would begin something wherever a scanner follows it. */
+function choiceContent({ action, choices }: NonNullable<PageModel["choice"]>, words: Words): Html {
+  if (choices.length === 0) return html`<p>${words.nothingToChoose}</p>`;
+  return html`<form method="post" action="${action}"><ul class="choices">${choices.map(
+    ({ authConfigId, label }) => html`<li><button name="authConfigId" value="${authConfigId}">${label}</button></li>`,
+  )}</ul></form>`;
+}
+
+function actions(model: PageModel, words: Words, named: Named): Html | null {
   if (model.kind === "CONFIRM" && model.handle) {
     return html`<form method="post" action="/connect/confirm">
       <input type="hidden" name="handle" value="${model.handle}">
       <div class="actions">
-        <button class="primary" name="decision" value="connect">Connect</button>
-        <button name="decision" value="refuse">This is not me</button>
+        <button class="primary" name="decision" value="connect">${words.connect}</button>
+        <button name="decision" value="refuse">${words.notMe}</button>
       </div>
     </form>`;
   }
   if (model.kind === "START" && model.authorizationUrl) {
-    return html`<p class="soft">You will be sent to ${model.connectorName ?? "the provider"} to sign in and allow it.</p>
-      <div class="actions"><a class="button primary" href="${model.authorizationUrl}" rel="nofollow">Continue</a></div>`;
+    return html`<p class="soft">${words.willBeSent(named.connector)}</p>
+      <div class="actions"><a class="button primary" href="${model.authorizationUrl}" rel="nofollow">${words.goOn}</a></div>`;
   }
-  if (!model.returnTo) return null;
-  return html`<div class="actions"><a class="button primary" href="${model.returnTo}">Back to ${model.productName ?? "where you came from"}</a></div>`;
+  const { returnTo, againUrl } = model;
+  if (!returnTo && !againUrl) return null;
+  return html`<div class="actions">
+    ${returnTo && html`<a class="button primary" href="${returnTo}">${words.backTo(model.productName)}</a>`}
+    ${againUrl && html`<a class="button" href="${againUrl}" rel="nofollow">${words.tryAgain}</a>`}
+  </div>`;
 }
 
-function popup({ origin, connectionRequestId, status }: NonNullable<PageModel["popup"]>, returnTo?: string | null): Html {
+function popup(
+  { origin, connectionRequestId, status }: NonNullable<PageModel["popup"]>,
+  words: Words,
+  returnTo?: string | null,
+): Html {
   return html`<div id="popup" data-origin="${origin}" data-request="${connectionRequestId}" data-status="${status}" data-next="${returnTo ?? ""}" class="actions">
-    <button id="close" type="button">Close this window</button>
+    <button id="close" type="button">${words.closeWindow}</button>
   </div>`;
 }
 
@@ -128,9 +139,11 @@ function popup({ origin, connectionRequestId, status }: NonNullable<PageModel["p
  * Instead of a redirect that answers a form: browsers hold the form's `form-action` policy against the whole chain of redirects, which
  * ends at somebody else's origin.
  */
-export function onwardPage(url: string): Page {
-  const content = html`<h1>One moment</h1><p>You are being sent back.</p><div class="actions"><a class="button primary" href="${url}">Continue</a></div>`;
-  return page({ status: 200, title: "One moment", content, head: html`<meta http-equiv="refresh" content="0; url=${url}">` });
+export function onwardPage(url: string, acceptLanguage?: string): Page {
+  const { lang, words } = chooseLanguage(null, acceptLanguage);
+  const { title, message } = words.onward;
+  const content = html`<h1>${title}</h1><p>${message}</p><div class="actions"><a class="button primary" href="${url}">${words.goOn}</a></div>`;
+  return page({ status: 200, lang, title, content, head: html`<meta http-equiv="refresh" content="0; url=${url}">` });
 }
 
 /** A page of plain words: errors, and what is nowhere. */
@@ -150,41 +163,4 @@ export function homePage(exploration: boolean): Page {
     graphql,
     html`Is it well? <a href="/health/ready">/health/ready</a>`,
   );
-}
-
-interface PageParts {
-  status: number;
-  title: string;
-  content: Html;
-  head?: Html | null;
-  formAction?: boolean;
-  script?: boolean;
-}
-
-function page({ status, title, content, head = null, formAction = false, script = false }: PageParts): Page {
-  const body = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex, nofollow">
-<title>${title}</title>
-${head}<style>${trusted(STYLE)}</style>
-</head>
-<body><main>${content}</main>${script && html`<script>${trusted(POPUP_SCRIPT)}</script>`}</body>
-</html>
-`;
-  const policy = [
-    "default-src 'none'",
-    `style-src '${STYLE_HASH}'`,
-    script && `script-src '${SCRIPT_HASH}'`,
-    `form-action ${formAction ? "'self'" : "'none'"}`,
-    "base-uri 'none'",
-    "frame-ancestors 'none'",
-  ];
-  return { status, body: body.text, policy: policy.filter(Boolean).join("; ") };
-}
-
-function hashSource(text: string): string {
-  return `sha256-${createHash("sha256").update(text).digest("base64")}`;
 }

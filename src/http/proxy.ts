@@ -1,10 +1,10 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
-import { returnedHeaders } from "../domain/api-headers.ts";
 import { recordDenial } from "../domain/audit.ts";
 import { authenticate } from "../domain/authenticate.ts";
-import { assertMayCall, sendToApi } from "../domain/send-to-api.ts";
 import type { Context } from "../domain/services.ts";
+import { returnedHeaders } from "../domain/use/api-headers.ts";
+import { assertMayCall, sendToApi } from "../domain/use/send-to-api.ts";
 import { EgressError, type Exchange } from "../egress/index.ts";
 import { ForbiddenError, InvalidInputError, NotFoundError, ProviderError, RequestError, UserError } from "../lib/errors.ts";
 import { discardBody } from "./body.ts";

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { RequestError } from "../lib/errors.ts";
 import type { Face } from "./options.ts";
+import { spoken } from "./spoken.ts";
 
 /** On everything we answer: JSON, pages, redirects. */
 export const SECURITY_HEADERS = {
@@ -21,8 +22,8 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
   send(response, status, { "content-type": "application/json; charset=utf-8", ...headers }, JSON.stringify(value));
 }
 
-/** The body and headers of a refusal, in the form of a GraphQL error (`extensions.code`), whatever the route. */
-export function refusal(error: RequestError): { body: object; headers: OutgoingHttpHeaders } {
+/** The body and headers of a refusal, in the form of a GraphQL error (`extensions.code`), whatever the route; in a language that is wanted. */
+export function refusal(error: RequestError, locale: string | null = null): { body: object; headers: OutgoingHttpHeaders } {
   const extensions: Record<string, unknown> = { code: error.code };
   const headers: OutgoingHttpHeaders = {};
   if (error.retryAfterSeconds !== null) {
@@ -30,7 +31,7 @@ export function refusal(error: RequestError): { body: object; headers: OutgoingH
     headers["retry-after"] = String(error.retryAfterSeconds);
   }
   if (error.status === 401) headers["www-authenticate"] = challenge(error);
-  return { body: { errors: [{ message: error.message, extensions }] }, headers };
+  return { body: { errors: [spoken({ message: error.message, extensions }, locale)] }, headers };
 }
 
 /** RFC 6750 section 3: no error code where no token was sent at all. */
@@ -58,8 +59,8 @@ export class UnexpectedError extends Error {
   }
 }
 
-export function unexpectedBody(error: UnexpectedError): object {
-  return { errors: [{ message: error.message, extensions: { code: "INTERNAL", errorId: error.id } }] };
+export function unexpectedBody(error: UnexpectedError, locale: string | null = null): object {
+  return { errors: [spoken({ message: error.message, extensions: { code: "INTERNAL", errorId: error.id } }, locale)] };
 }
 
 /** True where the client would rather read a page than JSON: a person's browser. */

@@ -18,21 +18,25 @@ export type Match =
   | { kind: "method"; route: string; allow: string }
   | { kind: "none" };
 
-/** A table of `/segment/:variable` paths, of which the last segment may be `*`: whatever comes. A dozen routes: walking the table costs less than a tree would. */
+/**
+ * A table of `/segment/:variable` paths, of which the last segment may be `*`: whatever comes. `ac_:id` is a variable that begins so, all
+ * of it. Several may fit: the first that has the method answers. A few dozen routes: walking the table costs less than a tree would.
+ */
 export function createRouter(routes: Route[]): (method: string, path: string) => Match {
   const table = routes.map((route) => ({ route, segments: route.path.split("/") }));
 
   return function match(method, path) {
     const given = path.split("/");
+    const others: Route[] = [];
     for (const { route, segments } of table) {
       const parameters = fit(segments, given);
       if (!parameters) continue;
       const handler = route[method as "GET"] ?? (method === "HEAD" ? route.GET : undefined) ?? route.ANY;
-      return handler
-        ? { kind: "found", route: route.path, handler, parameters }
-        : { kind: "method", route: route.path, allow: allowed(route) };
+      if (handler) return { kind: "found", route: route.path, handler, parameters };
+      others.push(route);
     }
-    return { kind: "none" };
+    const [other] = others;
+    return other ? { kind: "method", route: other.path, allow: allowed(others) } : { kind: "none" };
   };
 }
 
@@ -46,13 +50,14 @@ function fit(segments: string[], given: string[]): Record<string, string> | null
       break;
     }
     const value = given[index] ?? "";
-    if (!segment.startsWith(":")) {
+    const [prefix = "", name] = segment.split(":");
+    if (name === undefined) {
       if (segment !== value) return null;
       continue;
     }
-    const decoded = decode(value);
-    if (!decoded) return null;
-    parameters[segment.slice(1)] = decoded;
+    const decoded = decode(value) || null;
+    if (!decoded?.startsWith(prefix)) return null;
+    parameters[name] = decoded;
   }
   return parameters;
 }
@@ -65,8 +70,8 @@ function decode(value: string): string | null {
   }
 }
 
-function allowed(route: Route): string {
-  const methods = Object.keys(route).filter((key) => key !== "path");
+function allowed(routes: Route[]): string {
+  const methods = [...new Set(routes.flatMap((route) => Object.keys(route).filter((key) => key !== "path")))];
   if (methods.includes("GET") && !methods.includes("HEAD")) methods.push("HEAD");
   return methods.join(", ");
 }

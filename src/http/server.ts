@@ -3,14 +3,19 @@ import type { Duplex } from "node:stream";
 import { createOriginList } from "../domain/origins.ts";
 import type { Services } from "../domain/services.ts";
 import { inSpan } from "../lib/tracing.ts";
+import { pageRoutes, readPages } from "./assets.ts";
 import { declaresTooMuch } from "./body.ts";
+import { brandRoutes } from "./brand.ts";
 import { callbackRoutes } from "./callback.ts";
+import { clientDocumentRoutes } from "./client-documents.ts";
 import { connectRoutes, sendPage } from "./connect-pages.ts";
 import { createCors } from "./cors.ts";
+import { dashboardSessionRoutes } from "./dashboard-session.ts";
 import { createEngine } from "./engine.ts";
 import { createGraphiQL } from "./graphiql.ts";
 import { createGraphQLHandlers } from "./graphql.ts";
 import { healthRoutes } from "./health.ts";
+import { linkSessionRoutes } from "./link-session.ts";
 import { metricsRoutes } from "./metrics.ts";
 import { observeRequest } from "./observe.ts";
 import { DEFAULT_LIMITS, type Face, type HttpOptions, socketAddress } from "./options.ts";
@@ -41,6 +46,7 @@ export function createHttpServer(services: Services, options: HttpOptions): Http
     exploration: options.exploration ?? false,
     metrics: options.metrics ?? "closed",
     limits: { ...DEFAULT_LIMITS, ...options.limits },
+    pages: options.pages ? readPages(options.pages) : null,
     clientIp: options.clientIp ?? socketAddress,
     draining: () => draining,
   };
@@ -51,13 +57,19 @@ export function createHttpServer(services: Services, options: HttpOptions): Http
   const graphiql = face.exploration ? createGraphiQL() : null;
   const match = createRouter([
     { path: GRAPHQL_PATH, ...createGraphQLHandlers(face, cors, streams, graphiql) },
-    { path: "/", GET: ({ response }) => sendPage(response, homePage(face.exploration)) },
     ...callbackRoutes(face),
+    ...clientDocumentRoutes(face),
     ...connectRoutes(face),
+    ...linkSessionRoutes(face, cors),
+    ...brandRoutes(face),
     ...proxyRoutes(face),
     ...providerWebhookRoutes(face),
     ...healthRoutes(face),
     ...metricsRoutes(face),
+    ...dashboardSessionRoutes(face, cors),
+    // The last: a page gives way to what has the same path.
+    ...pageRoutes(face, ({ request, response }) => sendNotFound(request, response)),
+    { path: "/", GET: ({ response }) => sendPage(response, homePage(face.exploration)) },
   ]);
 
   const server = createServer(

@@ -20,6 +20,10 @@ export interface SocketState {
   readonly socket: WebSocket;
   readonly verdict: OriginVerdict;
   readonly ip: string | null;
+  /** The language in which the client reads, where it is one of ours; `connectionParams.locale` counts before it. */
+  readonly locale: string | null;
+  /** The cookies it was opened with, where they may count: until the socket has said which session it means. */
+  cookies: Record<string, string> | null;
   lease: Lease | null;
   /** Queries and mutations not answered yet. */
   pending: number;
@@ -31,8 +35,11 @@ export interface SocketState {
   alive: boolean;
 }
 
+/** What is kept of the request that opened it. */
+export type Opening = Pick<SocketState, "verdict" | "ip" | "cookies" | "locale">;
+
 export interface Sockets {
-  add(socket: WebSocket, verdict: OriginVerdict, ip: string | null): SocketState;
+  add(socket: WebSocket, opening: Opening): SocketState;
   remove(state: SocketState): void;
   /** Resolves when the message is on its way: at once as a rule, later where the client reads slowly. */
   send(state: SocketState, data: string): Promise<void> | void;
@@ -53,9 +60,9 @@ export function createSockets(face: Face): Sockets {
   let sweep: NodeJS.Timeout | null = null;
   let closing = false;
 
-  function add(socket: WebSocket, verdict: OriginVerdict, ip: string | null): SocketState {
+  function add(socket: WebSocket, opening: Opening): SocketState {
     const pingAt = performance.now() + keepAliveMs * (0.5 + Math.random() / 2);
-    const state: SocketState = { socket, verdict, ip, lease: null, pending: 0, waiting: 0, slowSince: 0, pingAt, alive: true };
+    const state: SocketState = { socket, ...opening, lease: null, pending: 0, waiting: 0, slowSince: 0, pingAt, alive: true };
     socket.on("error", ignore);
     socket.on("pong", () => {
       state.alive = true;

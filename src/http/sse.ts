@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { ExecutionResult } from "graphql";
+import type { Held } from "../domain/authenticate.ts";
 import type { Caller } from "../domain/caller.ts";
 import type { PreparedDocument } from "../graphql/document.ts";
 import { RequestError } from "../lib/errors.ts";
@@ -23,8 +24,10 @@ export interface StreamedOperation {
   prepared: PreparedDocument;
   parameters: GraphQLParameters;
   caller: Caller;
-  authorization: string;
+  held: Held;
 }
+
+const TOKEN_ENDED = new RequestError("SESSION_EXPIRED", "The token has ended. Subscribe again with a new one.", 401);
 
 export function createEventStreams(face: Face, tokens: TokenWatch): EventStreams {
   const open = new Set<AbortController>();
@@ -35,11 +38,9 @@ export function createEventStreams(face: Face, tokens: TokenWatch): EventStreams
     }
     const controller = new AbortController();
     const events = openEvents(face, operation.response, operation.headers, controller);
-    const lease = tokens.follow(operation.caller, operation.authorization, () => {
+    const lease = tokens.follow(operation.caller, operation.held, () => {
       events.next({
-        errors: formatErrors(face, [
-          new RequestError("SESSION_EXPIRED", "The token has ended. Subscribe again with a new one.", 401),
-        ]),
+        errors: formatErrors(face, [TOKEN_ENDED], operation.caller.locale),
       });
       controller.abort();
     });
@@ -60,12 +61,13 @@ export function createEventStreams(face: Face, tokens: TokenWatch): EventStreams
     controller: AbortController,
     events: Events,
   ): Promise<void> {
+    const { locale } = operation.caller;
     try {
       const result = await start(operation, caller, controller.signal);
-      if (!isStream(result)) return void (await events.next(formatResult(face, result)));
-      for await (const next of endable(result, controller)) await events.next(formatResult(face, next));
+      if (!isStream(result)) return void (await events.next(formatResult(face, result, locale)));
+      for await (const next of endable(result, controller)) await events.next(formatResult(face, next, locale));
     } catch (error) {
-      await events.next({ errors: formatErrors(face, [error]) });
+      await events.next({ errors: formatErrors(face, [error], locale) });
     }
   }
 

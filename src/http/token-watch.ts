@@ -1,5 +1,5 @@
-import { authenticate } from "../domain/authenticate.ts";
-import { type Caller, callerId } from "../domain/caller.ts";
+import { authenticate, type Held } from "../domain/authenticate.ts";
+import { type Caller, tokenIds } from "../domain/caller.ts";
 import type { Services } from "../domain/services.ts";
 import { RequestError } from "../lib/errors.ts";
 import { Secret } from "../lib/secret.ts";
@@ -7,19 +7,18 @@ import { Secret } from "../lib/secret.ts";
 /** What a long-lived stream holds of its token: `caller()` is up to date whenever it is asked, `onEnd` comes once. */
 export interface Lease {
   caller(): Caller;
-  readonly authorization: Secret;
   release(): void;
 }
 
 export interface TokenWatch {
   /** Follows a token that was just accepted; `onEnd` is called within a second of its expiry or revocation. */
-  follow(caller: Caller, authorization: string, onEnd: () => void): Lease;
+  follow(caller: Caller, held: Held, onEnd: () => void): Lease;
   close(): void;
 }
 
 /** All the streams of one token: one timer and one subscription, however many there are. */
 interface Group {
-  authorization: Secret;
+  held: Record<keyof Held, Secret | null>;
   /** The database's time, and the process's monotonic time when it was read. */
   databaseNow: Date;
   readAt: number;
@@ -42,13 +41,12 @@ export function createTokenWatch(services: Services): TokenWatch {
     for (const id of groups.keys()) doubt(id);
   });
 
-  function follow(caller: Caller, authorization: string, onEnd: () => void): Lease {
-    const id = callerId(caller);
-    const group = groups.get(id) ?? open(id, caller, authorization);
+  function follow(caller: Caller, held: Held, onEnd: () => void): Lease {
+    const id = tokenId(caller);
+    const group = groups.get(id) ?? open(id, caller, held);
     const own = () => onEnd();
     group.onEnds.add(own);
     return {
-      authorization: group.authorization,
       caller: () => ({ ...caller, now: new Date(group.databaseNow.getTime() + (performance.now() - group.readAt)) }),
       release() {
         group.onEnds.delete(own);
@@ -57,15 +55,18 @@ export function createTokenWatch(services: Services): TokenWatch {
     };
   }
 
-  function open(id: string, caller: Caller, authorization: string): Group {
+  function open(id: string, caller: Caller, { authorization, cookie }: Held): Group {
+    const subscriptions = tokenIds(caller).map((one) => services.hub.subscribe(`token:${one}`, () => doubt(id)));
     const group: Group = {
-      authorization: new Secret(authorization),
+      held: { authorization: sealed(authorization), cookie: sealed(cookie) },
       databaseNow: caller.now,
       readAt: performance.now(),
       expiresAt: caller.expiresAt,
       onEnds: new Set(),
       timer: null,
-      unsubscribe: services.hub.subscribe(`token:${id}`, () => doubt(id)),
+      unsubscribe: () => {
+        for (const unsubscribe of subscriptions) unsubscribe();
+      },
     };
     groups.set(id, group);
     arm(id, group);
@@ -110,8 +111,10 @@ export function createTokenWatch(services: Services): TokenWatch {
 
   async function recheck(id: string, group: Group): Promise<void> {
     try {
-      const authorization = group.authorization.reveal();
-      const caller = await authenticate(services, { authorization, ip: null, locale: null, recheck: true });
+      const held = { authorization: revealed(group.held.authorization), cookie: revealed(group.held.cookie) };
+      const caller = await authenticate(services, { ...held, ip: null, locale: null, recheck: true });
+      // A dashboard session that has gone on to another project is not what these streams were opened with.
+      if (tokenId(caller) !== id) return end(id, group);
       Object.assign(group, { databaseNow: caller.now, readAt: performance.now(), expiresAt: caller.expiresAt });
       if (groups.get(id) === group) arm(id, group);
     } catch (error) {
@@ -135,4 +138,17 @@ export function createTokenWatch(services: Services): TokenWatch {
   }
 
   return { follow, close };
+}
+
+/** The same for all streams of one token. */
+function tokenId(caller: Caller): string {
+  return tokenIds(caller).join(" ");
+}
+
+function sealed(token: string | null | undefined): Secret | null {
+  return token ? new Secret(token) : null;
+}
+
+function revealed(token: Secret | null): string | null {
+  return token?.reveal() ?? null;
 }

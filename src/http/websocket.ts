@@ -6,12 +6,15 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { authenticate } from "../domain/authenticate.ts";
 import type { PreparedDocument } from "../graphql/document.ts";
 import { RequestError } from "../lib/errors.ts";
+import { spokenLanguage } from "../words/index.ts";
+import { readCookies } from "./cookies.ts";
 import type { Cors, OriginVerdict } from "./cors.ts";
 import { executeWithinLimit, formatErrors, formatResult, subscribeOperation } from "./execute.ts";
 import type { Face } from "./options.ts";
 import { checkParameters, type GraphQLParameters } from "./parameters.ts";
 import { prepare } from "./prepare.ts";
-import { CLOSE, createSockets, type SocketState } from "./sockets.ts";
+import { sessionToken } from "./session-cookie.ts";
+import { CLOSE, createSockets, type Opening, type SocketState } from "./sockets.ts";
 import { endable, isStream } from "./stream.ts";
 import type { Lease, TokenWatch } from "./token-watch.ts";
 
@@ -51,12 +54,15 @@ export function createWebSockets(face: Face, cors: Cors, tokens: TokenWatch): We
       return rejectUpgrade(socket, error instanceof RequestError ? error.status : 500);
     }
     if (face.draining() || sockets.size() >= face.limits.streams) return rejectUpgrade(socket, 503);
-    const ip = face.clientIp(request);
-    server.handleUpgrade(request, socket, head, (webSocket) => opened(webSocket, verdict, ip));
+    // A socket can bring no header of its own: its Origin has to be ours, and there has to be one.
+    const cookies = verdict.kind === "own" ? readCookies(request) : null;
+    const locale = spokenLanguage(request.headers["accept-language"]);
+    const opening = { verdict, ip: face.clientIp(request), cookies, locale };
+    server.handleUpgrade(request, socket, head, (webSocket) => opened(webSocket, opening));
   }
 
-  function opened(webSocket: WebSocket, verdict: OriginVerdict, ip: string | null): void {
-    const state = sockets.add(webSocket, verdict, ip);
+  function opened(webSocket: WebSocket, opening: Opening): void {
+    const state = sockets.add(webSocket, opening);
     const closed = protocol.opened(
       {
         protocol: webSocket.protocol,
@@ -89,10 +95,15 @@ function protocolOptions(face: Face, cors: Cors, tokens: TokenWatch): ServerOpti
       // The token stays in the lease alone, as a Secret.
       (context as { connectionParams?: unknown }).connectionParams = undefined;
       const authorization = text(connectionParams?.authorization) ?? text(connectionParams?.Authorization);
-      const caller = await authenticate(face.services, { authorization, ip: state.ip, locale: text(connectionParams?.locale) });
+      const cookie =
+        authorization === null ? sessionToken(state.cookies ?? {}, face.services.publicUrl, connectionParams?.session) : null;
+      state.cookies = null;
+      const held = { authorization, cookie };
+      const locale = spokenLanguage(text(connectionParams?.locale)) ?? state.locale;
+      const caller = await authenticate(face.services, { ...held, ip: state.ip, locale });
       cors.assertCaller(state.verdict, caller);
-      if (!authorization || state.socket.readyState !== state.socket.OPEN) return;
-      state.lease = tokens.follow(caller, authorization, () => state.socket.close(CLOSE.tokenEnded, "The token has ended"));
+      if (state.socket.readyState !== state.socket.OPEN) return;
+      state.lease = tokens.follow(caller, held, () => state.socket.close(CLOSE.tokenEnded, "The token has ended"));
     },
     onSubscribe({ extra: state, subscriptions }, _id, payload) {
       if (Object.keys(subscriptions).length > face.limits.operationsPerSocket) {
@@ -113,8 +124,9 @@ function protocolOptions(face: Face, cors: Cors, tokens: TokenWatch): ServerOpti
       const onTooSlow = () => state.socket.close(CLOSE.tooMuch, "Reading too slowly");
       return isStream(result) ? endable(result, controller, onTooSlow) : result;
     },
-    onNext: (_context, _id, _payload, _args, result) => (result.errors ? formatResult(face, result) : undefined),
-    onError: (_context, _id, _payload, errors) => formatErrors(face, errors),
+    onNext: (_context, _id, _payload, args, result) =>
+      result.errors ? formatResult(face, result, localeOf(args as Job)) : undefined,
+    onError: ({ extra }, _id, _payload, errors) => formatErrors(face, errors, extra.lease?.caller().locale ?? null),
   };
 }
 
@@ -179,6 +191,10 @@ function rejectUpgrade(socket: Duplex, status: number): void {
 
 function refusedOperation(message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { code: "RATE_LIMITED", retryAfterSeconds: 1 } });
+}
+
+function localeOf({ lease }: Job): string | null {
+  return lease.caller().locale;
 }
 
 function text(value: unknown): string | null {

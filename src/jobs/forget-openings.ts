@@ -1,7 +1,7 @@
 import { OPEN_STATUSES } from "../domain/connection-request.ts";
 import type { Services } from "../domain/services.ts";
 
-/** Openings, the sealed secrets of flows and idempotency records are kept no longer than they can serve. */
+/** Openings, the sealed secrets of flows, the dashboard's sessions and idempotency records are kept no longer than they can serve. */
 export async function forgetOpenings(services: Services): Promise<void> {
   await services.database.query(
     "openings_over",
@@ -18,6 +18,28 @@ export async function forgetOpenings(services: Services): Promise<void> {
   await services.database.query(
     "idempotency_over",
     `DELETE FROM "IdempotencyRecord" WHERE "createdAt" < moorline_now() - interval '2 days'`,
+    [],
+  );
+  // Whoever opens a link gets one, a mail scanner that runs scripts too.
+  await services.database.query(
+    "link_sessions_over",
+    `DELETE FROM "UserSession" WHERE ("requestId" IS NOT NULL OR "linkId" IS NOT NULL) AND "expiresAt" < moorline_now() - interval '1 day'`,
+    [],
+  );
+  await services.database.query(
+    "links_over",
+    `DELETE FROM "ConnectLink" l WHERE l."expiresAt" < moorline_now() - interval '2 days'
+     AND NOT EXISTS (SELECT 1 FROM "UserSession" s WHERE s."projectId" = l."projectId" AND s."linkId" = l."id")`,
+    [],
+  );
+  await services.database.query(
+    "dashboard_over",
+    `DELETE FROM "DashboardSession" WHERE "expiresAt" < moorline_now() - interval '1 day'`,
+    [],
+  );
+  await services.database.query(
+    "links_over",
+    `DELETE FROM "SignInLink" WHERE "expiresAt" < moorline_now() - interval '1 day'`,
     [],
   );
 }

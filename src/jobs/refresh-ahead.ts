@@ -1,4 +1,4 @@
-import { renewDue } from "../domain/refresh-run.ts";
+import { renewDue } from "../domain/refresh/refresh-run.ts";
 import type { Services } from "../domain/services.ts";
 
 const BATCH = 100;

@@ -42,12 +42,14 @@ export function startJob(services: Services, job: Job): { stop(): Promise<void> 
   }
 
   const timer = setInterval(start, job.everyMs);
-  const unsubscribe = job.wake ? services.hub.subscribe(job.wake, start) : null;
+  // What is due the database's clock decides: where that has been moved, there may be something.
+  const topics = job.wake ? [job.wake, "clock:moved"] : ["clock:moved"];
+  const unsubscribes = topics.map((topic) => services.hub.subscribe(topic, start));
   return {
     async stop() {
       stopping.abort();
       clearInterval(timer);
-      unsubscribe?.();
+      for (const unsubscribe of unsubscribes) unsubscribe();
       await running;
     },
   };
