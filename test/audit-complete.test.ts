@@ -59,7 +59,10 @@ describe("every mutation that does something", () => {
     deleteUser: ["user.deleted", "usr_"],
     createUserSession: ["user_session.created", "usr_"],
     revokeUserSessions: ["user_session.revoked", "usr_"],
+    createConnectLink: ["connect_link.created", "usr_"],
     initiateConnection: ["connection_request.created", "req_"],
+    submitConnectionForm: ["credential.connected", "cred_"],
+    retryConnectionRequest: ["connection_request.retried", "req_"],
     cancelConnectionRequest: ["connection_request.canceled", "req_"],
     createCredential: ["credential.connected", "cred_"],
     tryCredential: ["credential.tried", ""],
@@ -166,6 +169,7 @@ describe("every mutation that does something", () => {
         "ApiKey",
         "User",
         "UserSession",
+        "ConnectLink",
         "CustomConnector",
         "AuthConfig",
         "ConnectionRequest",
@@ -262,7 +266,7 @@ describe("what happens without a mutation", () => {
     expect(events.filter(({ action }) => action === "auth_config.failed")).toMatchObject([
       { details: { code: "INVALID_CLIENT" } },
     ]);
-  }, 60_000);
+  }, 120_000);
 
   test("each event in the history of each credential: renewed, failed, refused, run out, changed, ended", async () => {
     const { key, id } = await createProject(app, ADMIN_KEY);
@@ -310,7 +314,7 @@ describe("what happens without a mutation", () => {
       actions: (HISTORY[kind] ?? [kind.toLowerCase()]).map((action) => `credential.${action}`),
     }));
     expect(missing(await log(app, key), wanted)).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });
 
 async function initiateAgain(app: TestApp, key: string, id: string): Promise<string> {

@@ -1,8 +1,12 @@
 import { randomBytes } from "node:crypto";
+import { createRequire } from "node:module";
 import { Readable } from "node:stream";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import aws4 from "aws4";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { loadCatalogue } from "../src/catalogue/index.ts";
-import { expandUrl, hostRulesOf } from "../src/catalogue/templates.ts";
+import { hostRulesOf } from "../src/catalogue/scheme-urls.ts";
+import { expandUrl } from "../src/catalogue/templates.ts";
+import { hashOf, signedHeaders } from "../src/lib/aws-sigv4.ts";
 import { SCHEMES } from "../src/schemes/index.ts";
 import { startTestApp, type TestApp } from "./support/app.ts";
 import { type AwsServer, claimedIn, expectedSignature, startAwsServer, whyRefused } from "./support/aws-server.ts";
@@ -64,6 +68,18 @@ test.each(SUITE)("the server of these tests finds the published signature of %s"
   expect(expectedSignature({ method, target, headers, body }, signed, "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")).toBe(
     signature,
   );
+});
+
+test("no signing key stays in the library's cache", () => {
+  const keep = vi.spyOn(Object.getPrototypeOf(createRequire(import.meta.url)("aws4/lru")(1)), "set");
+  const call = { method: "GET", path: "/", service: "s3", region: "us-east-1", host: "s3.amazonaws.com", headers: {} };
+  const keys = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: randomBytes(20).toString("hex") };
+  signedHeaders(call, keys, () => hashOf(null));
+  expect(keep).not.toHaveBeenCalled();
+  // As it would by itself.
+  aws4.sign({ ...call }, keys);
+  expect(keep).toHaveBeenCalledOnce();
+  keep.mockRestore();
 });
 
 const KEY = { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY" };

@@ -100,7 +100,7 @@ test("the product is asked who is at the browser: the verification, right and wr
   }
   await world.mutate("updateProject", { id: project.id, verifyUrl: null });
   await world.expectNothing();
-}, 60_000);
+}, 120_000);
 
 test("keys are rotated under all of it, and every key is replaced", async () => {
   const config = await world.configOf("rotated");
@@ -112,7 +112,7 @@ test("keys are rotated under all of it, and every key is replaced", async () => 
   }
   await world.mutate("refreshCredential", { id });
   await world.expectNothing();
-}, 60_000);
+}, 120_000);
 
 test("through a user's own session, and by people whom it does not concern", async () => {
   const config = await world.configOf("sessions");
@@ -125,8 +125,8 @@ test("through a user's own session, and by people whom it does not concern", asy
   await world.mutate("revokeUserSessions", { user: world.user });
   await world.mutate("upsertUser", { externalId: "too late" }, session);
   await world.expectNothing();
-}, 60_000);
+}, 120_000);
 
 test("nothing of them is on the disk, not even of what was deleted", async () => {
   expect(await world.searchDisk()).toEqual([]);
-}, 60_000);
+}, 120_000);

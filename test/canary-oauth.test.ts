@@ -88,4 +88,4 @@ test("re-authorizations, and tokens brought along", async () => {
 
 test("nothing of them is on the disk, not even of what was deleted", async () => {
   expect(await world.searchDisk()).toEqual([]);
-}, 60_000);
+}, 120_000);

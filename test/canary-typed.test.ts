@@ -130,7 +130,7 @@ test("values that the project presets for everyone", async () => {
   await world.mutate("updateAuthConfig", { id: config.id, presetCredentialFields: null, confirm: true });
   world.provider.moods.api = "works";
   await world.expectNothing();
-}, 60_000);
+}, 120_000);
 
 test("a client id and secret of a user's own", async () => {
   const { authConfig } = await world.mutate("createAuthConfig", {
@@ -197,10 +197,10 @@ test("what is typed into the wrong field, in the wrong form, or for nobody", asy
     }
   }
   await world.expectNothing();
-}, 60_000);
+}, 120_000);
 
 test("nothing of them is on the disk, not even of what was deleted", async () => {
   await world.mutate("deleteUser", { id: user.id, confirm: true });
   await world.expectNothing();
   expect(await world.searchDisk()).toEqual([]);
-}, 60_000);
+}, 120_000);

@@ -3,7 +3,9 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
+import { mintSignInToken } from "../src/domain/dashboard-session.ts";
 import { type CanaryWorld, startCanaryWorld } from "./support/canary-world.ts";
+import { ask, cookieOf } from "./support/dashboard.ts";
 
 let world: CanaryWorld;
 beforeAll(async () => {
@@ -55,7 +57,41 @@ describe("what Moorline itself makes", () => {
     await world.mutate("deleteProject", { id: made.project!.id, confirm: true });
     expect(app.bootstrap).toBeTruthy();
     await world.expectNothing();
-  }, 60_000);
+  }, 120_000);
+
+  test("dashboard sessions and the links that begin them, good ones and wrong ones", async () => {
+    const { app, canaries } = world;
+    const link = canaries.add("sign-in link", (await mintSignInToken(app.services, app.bootstrap.projectId))!);
+    const unknown = canaries.mint("unknown API key", (core) => `mlk_${core}`);
+    const wrongLink = canaries.mint("unknown sign-in link");
+    let cookie: string | undefined;
+    for (const body of [
+      { apiKey: unknown },
+      { signInToken: wrongLink },
+      { signInToken: link },
+      { apiKey: app.adminKey },
+      { apiKey: [unknown] },
+    ]) {
+      const answer = await ask(app.url, "/session", { body, cookie });
+      if (answer.status !== 200) continue;
+      cookie = cookieOf(answer);
+      canaries.add("cookie", cookie.split("=")[1]!);
+    }
+    const token = cookie!.split("=")[1]!;
+    expect((await ask(app.url, "/graphql", { body: { query: "{ viewer { role } }" }, cookie })).body.data.viewer.role).toBe(
+      "ADMIN",
+    );
+    for (const one of [token, link, wrongLink]) {
+      await world.readAll(one);
+      await anyRoute({ authorization: `Bearer ${one}` });
+      await anyRoute({ cookie: `moorline-dashboard=${one}`, "moorline-session": one });
+      await openSocket({ session: one });
+    }
+    await ask(app.url, "/session/switch", { body: { key: token }, cookie });
+    await ask(app.url, "/session/end", { body: {}, cookie });
+    await ask(app.url, "/graphql", { body: { query: "{ viewer { role } }" }, cookie });
+    await world.expectNothing();
+  }, 120_000);
 
   test("webhook secrets, before and after they are rotated, while receivers quote what they are sent", async () => {
     const { canaries, provider } = world;
@@ -75,7 +111,7 @@ describe("what Moorline itself makes", () => {
       await world.mutate("deleteWebhook", { id: webhook!.id });
     }
     await world.expectNothing();
-  }, 60_000);
+  }, 120_000);
 });
 
 test("what is typed into the hosted form, in the right and in the wrong form, accepted and refused", async () => {
@@ -106,7 +142,7 @@ test("what is typed into the hosted form, in the right and in the wrong form, ac
   }
   expect(provider.asked.api, "what was typed has been tried").toBeGreaterThan(4);
   await world.expectNothing();
-}, 60_000);
+}, 120_000);
 
 test("requests that are no good: broken JSON, broken GraphQL, values of the wrong type", async () => {
   const { app, canaries } = world;
@@ -138,7 +174,7 @@ test("requests that are no good: broken JSON, broken GraphQL, values of the wron
     await post(JSON.stringify({ query: broken }));
   await post(`${JSON.stringify({ query, variables: { input: { ...good, clientSecret: secret() } } })}${" ".repeat(1_100_000)}`);
   await world.expectNothing();
-}, 60_000);
+}, 120_000);
 
 test("a database that fails while a secret is on its way into it", async () => {
   const { app, canaries, provider } = world;
@@ -161,7 +197,7 @@ test("a database that fails while a secret is on its way into it", async () => {
     await database.script(`DROP TRIGGER test_fail ON "SealedSecret"; DROP FUNCTION test_fail();`);
   }
   await world.expectNothing();
-}, 60_000);
+}, 120_000);
 
 test("nothing of it is on the disk, where a search would find it", async () => {
   const folder = join(world.app.dataDirectory, "database");
@@ -170,7 +206,7 @@ test("nothing of it is on the disk, where a search would find it", async () => {
   const found = await world.searchDisk();
   expect(found).toHaveLength(1);
   expect(found[0]).toContain("planted on the disk");
-}, 60_000);
+}, 120_000);
 
 async function anyRoute(headers: Record<string, string>, query = ""): Promise<void> {
   const routes = ["/graphql", "/", "/metrics", "/health/ready", "/proxy/me", "/oauth/callback/sandbox", "/connect/x", "/nowhere"];

@@ -57,7 +57,7 @@ async function signIn({ entry, provider, client, fetch, scopes }: Flow): Promise
   for (const value of fromCallback) (mine.values as Values)[value.name] = discovered(value);
   expect(oauth2.checkCallback(before, callback)).toEqual({ outcome: "CODE" });
   const tokens = await oauth2.complete({ ...FLOW, client: before, scopes, parameters: callback, fetch, onRawAnswer });
-  expect(tokens.accessToken.reveal()).toBe(ACCESS[scheme.longLived ? 1 : 0]);
+  expect(tokens.accessToken.reveal()).toBe(inUse(scheme, ACCESS[scheme.longLived ? 1 : 0]!));
   expect(tokens.grantedScopes).toEqual(scopes);
   expectLifetime(scheme, tokens);
   expect(tokens.discovered).toEqual(
@@ -67,6 +67,11 @@ async function signIn({ entry, provider, client, fetch, scopes }: Flow): Promise
   const identity = await oauth2.identify({ client: { ...mine }, tokens, fetch });
   if (scheme.account) expect(identity?.id).toBe(accountOf(scheme, mine.values));
   await renew({ entry, provider, client, fetch, scopes }, tokens);
+}
+
+/** What calls carry: the token, or the session that it was traded for. */
+function inUse(scheme: OAuth2SchemeDefinition, token: string): string {
+  return scheme.followUp?.token ? `session-${token}` : token;
 }
 
 function accountOf(scheme: OAuth2SchemeDefinition, values: Values): unknown {
@@ -84,7 +89,7 @@ async function renew({ entry, client, fetch, scopes, provider }: Flow, tokens: T
   let present = tokens;
   if (tokens.refreshToken) {
     present = await oauth2.refresh({ client, refreshToken: tokens.refreshToken, scopes, fetch, onRawAnswer });
-    expect(present.accessToken.reveal()).toBe(ACCESS[scheme.longLived ? 2 : 1]);
+    expect(present.accessToken.reveal()).toBe(inUse(scheme, ACCESS[scheme.longLived ? 2 : 1]!));
     expect(present.refreshToken?.reveal() ?? null).toBe(scheme.longLived ? ACCESS[2] : null);
     expect(present.grantedScopes).toEqual(scopes);
   } else expect(scheme.longLived?.renewal).toBeUndefined();
@@ -134,6 +139,13 @@ describe("each OAuth 2 entry of the catalogue", () => {
     "clientSecretJwt",
     "resource",
     "registrationUrl",
+    "clientIdMetadataDocument",
+    "redirectUri",
+    "consentAnswer",
+    "followUp",
+    "authorizationParameterNames",
+    "tokenRequestSignature",
+    "clientCertificate",
     "refreshUrl",
     "revocation",
     "apply",

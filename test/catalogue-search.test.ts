@@ -20,8 +20,9 @@ const TYPED: [typed: string, meant: string][] = [
   ["quickbook", "quickbooks"],
   ["zendsk", "zendesk"],
   ["stripe", "stripe"],
-  ["x", "x"],
-  ["3cx", "3cx"],
+  ["x", "x-oauth2"],
+  ["3cx", "threecx"],
+  ["8x8", "eightxeight"],
   ["rabbit mq", "rabbitmq"],
   ["redsi", "redis"],
 ];
@@ -88,5 +89,15 @@ describe("its cost", () => {
         text,
       ).toBeLessThan(5 * patience);
     }
+  });
+});
+
+test("what a slug cannot be is an alias: it finds the connector, under the slug that it has", async () => {
+  const query =
+    '{ eight: connector(slug: "8x8") { slug id } x: connector(slug: "x") { slug } none: connector(slug: "9x9") { slug } }';
+  expect(await run(app, app.adminKey, query)).toEqual({
+    eight: { slug: "eightxeight", id: "conn_eightxeight" },
+    x: { slug: "x-oauth2" },
+    none: null,
   });
 });

@@ -7,6 +7,7 @@ import type { ConnectorDefinition, FieldDefinition, SchemeDefinition } from "../
 import { type AnyHost, type Arrived, startAnyHost } from "./support/any-host.ts";
 import { startTestApp, type TestApp } from "./support/app.ts";
 import { run } from "./support/graphql.ts";
+import { SIGNED_CALLS } from "./support/signed-entries.ts";
 import { ask, made } from "./support/typed.ts";
 
 type Values = Record<string, string | number>;
@@ -130,15 +131,20 @@ const ENTRIES = loadCatalogue({ variables: {} })
   .filter(({ scheme, connector }) => TYPES.has(scheme.type) && connector.api && !("tokenUrl" in scheme));
 /** What each call has anew is looked at below. */
 const EXACT = ENTRIES.filter(
-  ({ scheme }) => !["OAUTH1_TOKENS", "SIGNED_JWT"].includes(scheme.type) && !JSON.stringify(scheme).includes("{random}"),
+  ({ scheme }) =>
+    !["OAUTH1_TOKENS", "SIGNED_JWT"].includes(scheme.type) && !/\{(?:random|now|call\.)/.test(JSON.stringify(scheme)),
 );
 
 /** Makes a credential of these values and gives the call that came of it: the one that tests it, where there is one. */
-async function call({ connector, scheme }: (typeof ENTRIES)[number], fields: Values, verifies: boolean): Promise<Arrived> {
+async function call({ connector, scheme }: (typeof ENTRIES)[number], values: Values, verifies: boolean): Promise<Arrived> {
+  const isProjects = (name: string) => fieldsOf(scheme).some((field) => field.name === name && field.for === "authConfig");
+  const entries = Object.entries(values);
+  const fields = Object.fromEntries(entries.filter(([name]) => !isProjects(name)));
   const config = await ask(app, app.adminKey, "createAuthConfig", {
     connectorSlug: connector.slug,
-    name: `${connector.slug} ${scheme.key} ${Object.keys(fields).length}`,
+    name: `${connector.slug} ${scheme.key} ${entries.length}`,
     schemeKey: scheme.key,
+    parameters: Object.fromEntries(entries.filter(([name]) => isProjects(name))),
   });
   if (!config.authConfig) throw new Error(JSON.stringify(config));
   const target = { authConfigId: config.authConfig.id };
@@ -200,8 +206,12 @@ describe("an entry whose calls differ each time", () => {
   const SIGNED = ENTRIES.filter(({ scheme }) => scheme.type === "SIGNED_JWT");
 
   test("is one of those that are looked at here", () => {
-    const slugs = ENTRIES.filter((one) => !EXACT.includes(one)).map(({ slug }) => slug);
-    expect(slugs).toEqual(["apple-app-store", "emarsys", "ghost-admin", "heymarket", "netsuite-tba", "snowflake-jwt"]);
+    const slugs = ENTRIES.filter((one) => !EXACT.includes(one))
+      .map(({ slug }) => slug)
+      .toSorted();
+    expect(slugs).toEqual(
+      ["apple-app-store", ...SIGNED_CALLS, "emarsys", "ghost-admin", "heymarket", "netsuite-tba", "snowflake-jwt"].toSorted(),
+    );
     expect(SIGNED).toHaveLength(4);
   });
 

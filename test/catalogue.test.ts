@@ -5,21 +5,12 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, it } from "vitest";
 import schema from "../src/catalogue/connector.schema.json" with { type: "json" };
 import { type CustomConnectorInput, customConnector, issuerToDiscover } from "../src/catalogue/custom.ts";
-import { fieldsToJsonSchema, validateFields } from "../src/catalogue/fields.ts";
+import { fieldsToJsonSchema } from "../src/catalogue/field-schema.ts";
+import { validateFields } from "../src/catalogue/fields.ts";
 import { createCatalogue, loadCatalogue } from "../src/catalogue/index.ts";
 import { fieldsOf } from "../src/catalogue/scheme-fields.ts";
-import {
-  endpointsOf,
-  expand,
-  expandJson,
-  expandUrl,
-  hostRulesOf,
-  hostVariablesOf,
-  managedAppAllowed,
-  originOf,
-  urlTemplatesOf,
-  variablesOf,
-} from "../src/catalogue/templates.ts";
+import { endpointsOf, hostRulesOf, managedAppAllowed, urlTemplatesOf } from "../src/catalogue/scheme-urls.ts";
+import { expand, expandJson, expandUrl, hostVariablesOf, originOf, variablesOf } from "../src/catalogue/templates.ts";
 import type { ConnectorDefinition, FieldDefinition, QuirkUse, SchemeDefinition, SchemeType } from "../src/catalogue/types.ts";
 import { InvalidInputError } from "../src/lib/errors.ts";
 import { QUIRKS } from "../src/schemes/oauth2/index.ts";
@@ -34,6 +25,12 @@ const IMPLIED: Partial<Record<SchemeType, string[]>> = {
   OAUTH1: ["connection.scope"],
   SIGNED_JWT: ["connection.scope", "connection.clientEmail", "connection.keyId", "connection.keyFingerprint"],
 };
+
+/** Every text inside a JSON value. */
+function strings(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(strings) : [];
+}
 
 /** The scheme's own fields that `apply`, where there is one, has to find a place for. */
 function ownToPlace(scheme: SchemeDefinition): string[] {
@@ -54,7 +51,8 @@ describe("each connector file", () => {
     for (const scheme of definition.schemes.filter(({ type }) => type !== "NATIVE")) {
       const names = (list: readonly { name: string }[] = []) => list.map(({ name }) => `connection.${name}`);
       const own = names(fieldsOf({ ...scheme, fields: [], discovered: [] }));
-      const given = names([...(scheme.fields ?? []), ...(scheme.discovered ?? [])]);
+      const kept = scheme.type === "TWO_STEP" ? scheme.login.flatMap(({ keep = [] }) => keep) : [];
+      const given = names([...(scheme.fields ?? []), ...(scheme.discovered ?? []), ...kept]);
       const used = variablesOf(JSON.stringify({ ...definition, schemes: [scheme] })).filter((name) =>
         name.startsWith("connection."),
       );
@@ -76,6 +74,23 @@ describe("each connector file", () => {
     for (const url of templates) expect(url.replaceAll(/\{(connection\.\w+|client\.id)(\|[^{}]*)?\}/g, "")).not.toMatch(/[{}]/);
   });
 
+  it.each(FILES)("%s names no function, time or part of a call that is not known", (file) => {
+    const known = { method: "m", host: "h", path: "p", target: "t", parameters: "q", bodySha256: "d" };
+    const scope = { now: new Date(), random: "r", token: "t", refreshToken: "r", assertion: "a", call: known };
+    const { schemes, api } = read(file);
+    const texts = strings([schemes.filter(({ type }) => type !== "NATIVE").map(({ fields: _, ...scheme }) => scheme), api]);
+    for (const text of texts.filter((one) => /\{(?:now|call\.|assertion)|\{\w+(?:\[[^\]]*\])?\(/.test(one))) {
+      // Values are all the same here; a key that is none is told as that, once everything else was filled.
+      const connection = new Proxy({}, { get: () => "v", getOwnPropertyDescriptor: () => ({ configurable: true, value: "v" }) });
+      const filled = text.includes("{ed25519[") ? text.replace(/^.*\{ed25519\[[^\]]*\]\(|\)\}[^)]*$/gs, "") : text;
+      expect(expand(filled, { ...scope, connection }), text).not.toMatch(/[{}]/);
+    }
+    for (const scheme of schemes) {
+      const isProven = scheme.type === "TWO_STEP" && scheme.assertion !== undefined;
+      expect(JSON.stringify(scheme).includes("{assertion}")).toBe(isProven);
+    }
+  });
+
   it.each(FILES)("%s lets nothing secret into a host", (file) => {
     const definition = read(file);
     for (const scheme of definition.schemes) {
@@ -93,7 +108,8 @@ describe("each connector file", () => {
         expect(known, quirk.name).toBeDefined();
         expect(quirk.value !== undefined, quirk.name).toBe(known?.value !== undefined);
       }
-      const patterns = [...(scheme.fields ?? []), ...(scheme.discovered ?? [])]
+      const kept = scheme.type === "TWO_STEP" ? scheme.login.flatMap(({ keep = [] }) => keep) : [];
+      const patterns = [...(scheme.fields ?? []), ...(scheme.discovered ?? []), ...kept]
         .map(({ pattern }) => pattern)
         .filter((p) => p !== undefined);
       for (const pattern of patterns) {
@@ -129,6 +145,13 @@ describe("the catalogue", () => {
     expect(loadCatalogue({ variables: {} }).get("sandbox")).toBeNull();
     expect(loadCatalogue({ variables: {} }).get("github")?.name).toBe("GitHub");
     expect(catalogue.get("__proto__")).toBeNull();
+  });
+
+  it("has slugs as clients rely on them, and no name twice, aliases included", () => {
+    const all = loadCatalogue({ variables: { sandboxIssuer: "https://sandbox.test" } }).all();
+    for (const { slug } of all) expect(slug).toMatch(/^[a-z][a-z0-9-]{1,40}$/);
+    const names = all.flatMap(({ slug, aliases = [] }) => [slug, ...aliases]);
+    expect(new Set(names).size).toBe(names.length);
   });
 
   it("is frozen, sorted by name, and counts its categories", () => {
@@ -231,7 +254,7 @@ describe("templates", () => {
   });
 
   it("turns texts into others by the functions it knows, nested too, and leaves everything else in braces alone", () => {
-    const scope = { connection: { user: "ada", key: "{base64(no)}" }, random: "n0", now: "2026-01-31T00:00:00Z" };
+    const scope = { connection: { user: "ada", key: "{base64(no)}" }, random: "n0", now: new Date("2026-01-31T00:00:00.999Z") };
     const base64 = (text: string) => Buffer.from(text).toString("base64");
     expect(expand("Basic {base64({connection.user}:{connection.none|x})}", scope)).toBe(`Basic ${base64("ada:x")}`);
     expect(expand("{base64({sha1Hex(a{connection.nil|}bc)})}!", scope)).toBe(
@@ -241,6 +264,60 @@ describe("templates", () => {
     expect(expand("{random} {now} {evil(1)} {{connection.user}}", scope)).toBe("n0 2026-01-31T00:00:00Z {evil(1)} {ada}");
     expect(() => expand("{base64({connection.none})}", scope)).toThrow(/connection\.none/);
     expect(() => expand("{random}", {})).toThrow(/random/);
+  });
+
+  it("signs with the key that a variable holds, as Duo's documentation and RFC 8032 have it, and shows no key that is none", () => {
+    const skey = "Zh5eGmUq9zpfQnyUIu5OL9iWoMMv5ZNmk3zLJ4Ep";
+    const lines = [
+      "Tue, 21 Aug 2012 17:29:18 -0000",
+      "POST",
+      "api-xxxxxxxx.duosecurity.com",
+      "/accounts/v1/account/list",
+      "realname=First%20Last&username=root",
+    ];
+    const template = `{base64(ikey:{hmacSha1Hex[{connection.key}](${lines.join("\n")})})}`;
+    const filled = Buffer.from(expand(template, { connection: { key: skey } }), "base64").toString();
+    expect(filled).toBe("ikey:2d97d6166319781b5a3a07af39d366f491234edc");
+    // RFC 8032 section 7.1, test 2.
+    const seed = "302e020100300506032b6570042204204ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb";
+    const pem = `-----BEGIN PRIVATE KEY-----\n${Buffer.from(seed, "hex").toString("base64")}\n-----END PRIVATE KEY-----`;
+    const signature = Buffer.from(expand("{ed25519[{connection.key}](r)}", { connection: { key: pem } }), "base64");
+    expect(signature.toString("hex")).toBe(
+      "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+    );
+    const wrong = () => expand("{ed25519[{connection.key}](r)}", { connection: { key: skey } });
+    expect(wrong).toThrow(/“connection.key” is not a key/);
+    expect(wrong).not.toThrow(skey);
+    expect(() => expand("{hmacSha1Hex[{connection.none}](r)}", {})).toThrow(/connection\.none/);
+  });
+
+  it("writes the time that it is, and some time after it, in the forms that providers want", () => {
+    const scope = { now: new Date("2026-02-27T23:59:59.999Z") };
+    const moments = ["", ":iso", ":dateTime", ":date", ":rfc2822", ":unix", "+7d:date", "+90s", "+1m:unix", "+2h:dateTime"];
+    expect(moments.map((moment) => expand(`{now${moment}}`, scope))).toEqual([
+      ...["2026-02-27T23:59:59Z", "2026-02-27T23:59:59Z", "2026-02-27T23:59:59", "2026-02-27"],
+      ...["Fri, 27 Feb 2026 23:59:59 +0000", "1772236799", "2026-03-06", "2026-02-28T00:01:29Z", "1772236859"],
+      "2026-02-28T01:59:59",
+    ]);
+    // A form that is not known stops the call: it would go out as something else.
+    for (const text of ["{now:rfc3339}", "{now+7y}", "{call.colour}", "{call.method}"])
+      expect(() => expand(text, scope)).toThrow();
+  });
+
+  it("takes a closed list for literal behind a host's variable, and nothing else", () => {
+    const rules = hostRulesOf({
+      fields: [
+        { name: "zone", label: "Zone", type: "ENUM", options: [{ value: "own.example", label: "" }], for: "credential" },
+        { name: "any", label: "Any", type: "STRING", for: "credential" },
+      ],
+    });
+    const at =
+      (zone: string, template = "https://{connection.name}.api.{connection.zone}/") =>
+      () =>
+        expandUrl(template, { connection: { name: "acme", zone, any: zone } }, rules);
+    expect(at("own.example")()).toBe("https://acme.api.own.example/");
+    expect(at("evil.example")).toThrow(/name/);
+    expect(at("own.example", "https://{connection.name}.api.{connection.any}/")).toThrow(/name/);
   });
 
   it("refuses a path segment that climbs, and leaves other braces in a body alone", () => {

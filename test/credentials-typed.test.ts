@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { confirmRefused } from "../src/domain/test-credential.ts";
-import { useCredential } from "../src/domain/use-credential.ts";
+import { confirmRefused } from "../src/domain/use/test-credential.ts";
+import { useCredential } from "../src/domain/use/use-credential.ts";
 import { decodeId } from "../src/lib/ids.ts";
 import { startTestApp, type TestApp } from "./support/app.ts";
 import { run, send } from "./support/graphql.ts";
@@ -56,6 +56,35 @@ async function rows(): Promise<number[]> {
     ),
   );
 }
+
+describe("what was typed and is no secret", () => {
+  const parametersOf = async (token: string, id: string) => {
+    const query = "query($id: ID!) { credential(id: $id) { parameters } }";
+    return (await run<{ credential: { parameters: object } | null }, object>(app, token, query, { id })).credential?.parameters;
+  };
+
+  test("can be read back by whoever may see the credential, and a secret by nobody", async () => {
+    const config = await createConfig(app, key, { connectorSlug: "postgresql" });
+    const typed = { host: "db.example.com", port: 5433, username: "ada", sslMode: "disable" };
+    const input = { target: { authConfigId: config.id }, user: { id: user.id }, fields: { ...typed, password: "correct horse" } };
+    const { id } = await made(create(key, input));
+    expect(await parametersOf(key, id)).toEqual({ ...typed, database: "postgres", schema: "public" });
+    expect(await parametersOf(session, id)).toEqual(await parametersOf(key, id));
+    const stranger = await createSession(app, key, (await createUser(app, key)).id);
+    expect(await parametersOf(stranger, id)).toBeUndefined();
+    expect(JSON.stringify(await database().credential.findMany())).not.toContain("correct horse");
+
+    await made(update({ id, fields: { host: "other.example.com", password: "battery staple" } }));
+    expect(await parametersOf(key, id)).toMatchObject({ host: "other.example.com", port: 5433 });
+    expect(JSON.stringify(await parametersOf(key, id))).not.toMatch(/horse|staple/);
+  });
+
+  test("is nothing where nothing was typed", async () => {
+    const { target } = await createTypedConfig(app, key, api, IN_HEADER);
+    const { id } = await made(create(key, { target, user: { id: user.id }, fields: { apiKey: "good-ada" } }));
+    expect(await parametersOf(key, id)).toEqual({});
+  });
+});
 
 describe("createCredential", () => {
   test("checks every value before anything is sent or saved", async () => {

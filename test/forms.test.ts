@@ -64,7 +64,7 @@ beforeAll(async () => {
     for (const { slug, schemes } of connectors.nodes) forms.push(...schemes.flatMap((scheme) => described(slug, scheme)));
     ({ hasNextPage: more, endCursor: after } = connectors.pageInfo);
   }
-}, 60_000);
+}, 120_000);
 afterAll(() => app?.close());
 
 function described(connector: string, scheme: Scheme): Described[] {

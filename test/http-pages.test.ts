@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { PageModel } from "../src/domain/authorization.ts";
+import type { PageModel } from "../src/domain/hosted/authorization.ts";
 import { connectionPage, onwardPage } from "../src/http/pages.ts";
 import { type HttpFace, startHttpFace } from "./support/http-face.ts";
 
@@ -45,7 +45,7 @@ describe("the hosted pages", () => {
   it("shows what came from outside as text", async () => {
     const page = connectionPage({
       ...model("FAILED"),
-      message: `<img src=x onerror=alert(1)>"'&`,
+      text: { key: "FAILED", failure: { ...FAILURE, message: `<img src=x onerror=alert(1)>"'&` } },
       returnTo: 'https://a.example/?x="><script>',
     });
     expect(page.body).not.toMatch(/<img|<script/);
@@ -123,6 +123,8 @@ describe("every other route", () => {
       expect.objectContaining({ errors: [expect.objectContaining({ extensions: { code: "NOT_FOUND" } })] }),
     ]);
     expect((await get("/connect/%E0%A4%A")).status).toBe(404);
+    // What stands for a name is never empty.
+    for (const path of ["/connect/", "/connect//authorize", "/oauth/callback/"]) expect((await get(path)).status, path).toBe(404);
   });
 
   it("names the methods that an address takes", async () => {
@@ -139,6 +141,8 @@ describe("every other route", () => {
   });
 });
 
+const FAILURE = { code: "PROVIDER_ERROR" as const, message: "A message.", remedy: "Start again.", retryable: true };
+
 function model(kind: PageModel["kind"]): PageModel {
   return {
     kind,
@@ -146,7 +150,8 @@ function model(kind: PageModel["kind"]): PageModel {
     productName: "Acme",
     connectorName: "Sandbox",
     userLabel: "Ada",
-    message: "A message.",
-    remedy: null,
+    text: kind === "FAILED" ? { key: "FAILED", failure: FAILURE } : { key: "DONE" },
+    locale: null,
+    brand: null,
   };
 }

@@ -3,6 +3,7 @@ import { createClient } from "graphql-ws";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { FRONT_END, type HttpFace, startHttpFace } from "./support/http-face.ts";
+import { closing } from "./support/streams.ts";
 
 let face: HttpFace;
 const cleanUps: (() => void)[] = [];
@@ -139,7 +140,7 @@ describe("a socket is closed with the code that says why", () => {
     const { socket, closed } = await login(face.apiKey);
     subscribe(socket, "1", "subscription { tick(count: 10000, bytes: 50000) }");
     socket.pause();
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    await closing(4429);
     socket.resume();
     expect(await closed).toBe(4429);
   });
@@ -165,13 +166,15 @@ describe("a socket is closed with the code that says why", () => {
 describe("a token's end", () => {
   it("closes its sockets with 4401 within a second of its expiry", async () => {
     const session = await face.newSession();
+    const asked = performance.now();
     await session.expireIn(1_000);
-    const expiry = performance.now() + 1_000;
+    const told = performance.now();
     const { socket, closed } = await login(session.token);
     subscribe(socket, "1", "subscription { silence }");
     expect(await closed).toBe(4401);
-    expect(performance.now() - expiry).toBeGreaterThan(-100);
-    expect(performance.now() - expiry).toBeLessThan(1_000);
+    // Its end lies a second after some moment between the two. It may close earlier by what a look into the database takes, never later.
+    expect(performance.now() - asked).toBeGreaterThan(1_000 - 500);
+    expect(performance.now() - told).toBeLessThan(2_000);
   });
 
   it("closes its sockets with 4401 within a second of its revocation, and no others", async () => {

@@ -70,8 +70,9 @@ test("a restart goes on where the process before it left off", async () => {
     await wake(after);
     await expect.poll(() => told(after, ADMIN_KEY, made.id).then(([latest]) => latest)).toMatch(/refresh_token: REVOKED/);
     expect(await apiStatus(after, made.token)).toBe(401);
+    await stop(after);
   } finally {
-    await rm(dataDirectory, { recursive: true, force: true });
+    await rm(dataDirectory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   }
 });
 

@@ -31,6 +31,26 @@ test("of a database's error the log tells the code and the place, not the values
   }
 });
 
+test("of a header that cannot be sent the log tells that, not its value", async () => {
+  const unsendable: Record<string, string>[] = [
+    { authorization: "Bearer canary-value\r\nX-Other: 1" },
+    { "canary-value\n": "x" },
+  ];
+  const failures = unsendable.map((headers) => {
+    try {
+      return new Headers(headers);
+    } catch (error) {
+      return error;
+    }
+  });
+  for (const failure of failures) {
+    expect(String((failure as Error).message)).toContain("canary-value");
+    const line = await logged(failure);
+    expect(line).not.toContain("canary-value");
+    expect(line).toContain("A header value cannot be sent");
+  }
+});
+
 test("of any other error the log tells the message, and nothing that hangs on it", async () => {
   const line = await logged(Object.assign(new Error("the reason", { cause: "canary-value" }), { token: "canary-value" }));
   expect(line).toContain("the reason");

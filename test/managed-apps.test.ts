@@ -129,7 +129,7 @@ describe("a default app of the operator's", () => {
 
 describe("the operator's file of apps", () => {
   const directory = mkdtempSync(join(tmpdir(), "moorline-apps-"));
-  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  afterAll(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }));
   const file = (content: string) => {
     const path = join(directory, `${Math.random()}.json`);
     writeFileSync(path, content);
@@ -253,7 +253,7 @@ describe("a project's own connector that had the slug before a built-in one came
       expect(secrets).toEqual(["the-projects-own", "the-projects-own"]);
     } finally {
       await server.close();
-      rmSync(dataDirectory, { recursive: true, force: true });
+      rmSync(dataDirectory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
     }
-  }, 60_000);
+  }, 120_000);
 });

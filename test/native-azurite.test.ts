@@ -1,11 +1,11 @@
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TestApp } from "./support/app.ts";
-import { type Daemon, findOptional, startDaemon } from "./support/daemon.ts";
+import { type Daemon, findBinary, startDaemon } from "./support/daemon.ts";
 import { startNativeApp, tryNative } from "./support/native.ts";
 
-/** Microsoft's own emulator of storage accounts: `npm install --no-save azurite` (some 190 MB, which is why it is no dependency). */
-const [BLOB, QUEUE] = [findOptional("azurite-blob"), findOptional("azurite-queue")];
+/** Microsoft's own emulator of storage accounts: `npm install --no-save azurite` (370 MB with what it needs, which is why it is no dependency); `.ci/run` installs it. */
+const [BLOB, QUEUE] = [findBinary("azurite-blob"), findBinary("azurite-queue")];
 
 /** The account and key that the emulator documents. */
 const ACCOUNT = "devstoreaccount1";
@@ -32,10 +32,15 @@ describe.skipIf(!BLOB || !QUEUE)("Azurite (skipped where it is not installed)", 
   let queue: Daemon;
 
   const started = (binary: string, kind: string) =>
-    startDaemon(binary, (port, directory) => [
-      ...[`--${kind}Host`, "127.0.0.1", `--${kind}Port`, String(port), "--location", directory],
-      ...["--silent", "--skipApiVersionCheck", "--disableTelemetry"],
-    ]);
+    startDaemon(
+      binary,
+      (port, directory) => [
+        ...[`--${kind}Host`, "127.0.0.1", `--${kind}Port`, String(port), "--location", directory],
+        ...["--silent", "--skipApiVersionCheck", "--disableTelemetry"],
+      ],
+      // Whoever runs the tests may read where it is installed; others may not.
+      { asRoot: true },
+    );
 
   beforeAll(async () => {
     [app, blob, queue] = await Promise.all([startNativeApp(), started(BLOB!, "blob"), started(QUEUE!, "queue")]);

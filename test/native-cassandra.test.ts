@@ -9,7 +9,7 @@ let server: FakeCassandra;
 
 beforeAll(async () => {
   [app, server] = await Promise.all([startNativeApp(), startFakeCassandra()]);
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   await Promise.all([app?.close(), server?.close()]);
 });

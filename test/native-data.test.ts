@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { fieldsToJsonSchema, validateFields } from "../src/catalogue/fields.ts";
+import { fieldsToJsonSchema } from "../src/catalogue/field-schema.ts";
+import { validateFields } from "../src/catalogue/fields.ts";
 import { loadCatalogue } from "../src/catalogue/index.ts";
 import { variablesOf } from "../src/catalogue/templates.ts";
 import type { FieldDefinition, NativeSchemeDefinition } from "../src/catalogue/types.ts";

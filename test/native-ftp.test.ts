@@ -69,7 +69,7 @@ describe.skipIf(!SERVER)("an FTP server", () => {
       startFtp(TLS, ["mod_tls.c"]),
       startFtp(`${TLS}\nTLSOptions UseImplicitSSL`, ["mod_tls.c"]),
     ]);
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     await Promise.all([app?.close(), patient?.close(), plain?.stop(), explicit?.stop(), implicit?.stop()]);
   });

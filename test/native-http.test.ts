@@ -15,7 +15,7 @@ let app: TestApp;
 
 beforeAll(async () => {
   app = await startNativeApp();
-}, 60_000);
+}, 120_000);
 afterAll(() => app?.close());
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;

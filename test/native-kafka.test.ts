@@ -7,7 +7,7 @@ import { closedPort, openSockets, rawServer, startNativeApp, testUnreachable, tr
 let app: TestApp;
 beforeAll(async () => {
   app = await startNativeApp();
-}, 60_000);
+}, 120_000);
 afterAll(() => app?.close());
 
 const SASL = { securityProtocol: "SASL_PLAINTEXT", saslMechanism: "PLAIN", username: "ada", password: "correct horse" };

@@ -60,7 +60,7 @@ let server: Slapd;
 describe.skipIf(!SERVER)("an LDAP server", () => {
   beforeAll(async () => {
     [app, server] = await Promise.all([startNativeApp(), startSlapd()]);
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     await Promise.all([app?.close(), server?.stop()]);
   });

@@ -97,7 +97,7 @@ let open: Dovecot;
 describe.skipIf(!SERVER)("a Dovecot server", () => {
   beforeAll(async () => {
     [app, open] = await Promise.all([startNativeApp(), startDovecot()]);
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     await Promise.all([app?.close(), open?.stop()]);
   });

@@ -20,7 +20,7 @@ describe.skipIf(!SERVER)("a Memcached server", () => {
       startDaemon(SERVER!, flags),
       startDaemon(SERVER!, (port) => [...flags(port), "-Y", "logins"], { prepare }),
     ]);
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     await Promise.all([app?.close(), open?.stop(), guarded?.stop()]);
   });

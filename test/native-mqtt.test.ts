@@ -48,7 +48,7 @@ describe.skipIf(!SERVER)("an MQTT broker", () => {
       startMosquitto(),
       startMosquitto("certfile @/cert.pem\nkeyfile @/key.pem"),
     ]);
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     await Promise.all([app?.close(), plain?.stop(), secured?.stop()]);
   });

@@ -38,7 +38,7 @@ describe.skipIf(!SERVER)("a NATS server", () => {
       startNats('authorization { token: "s3cret-token" }'),
       startNats(`${USERS}\ntls { cert_file: "@/cert.pem", key_file: "@/key.pem" }`),
     ]);
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     await Promise.all([app?.close(), plain?.stop(), byToken?.stop(), secured?.stop()]);
   });

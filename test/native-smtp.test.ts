@@ -46,7 +46,7 @@ describe("an SMTP server", () => {
       startSmtp({ disabledCommands: ["STARTTLS"], allowInsecureAuth: true }),
       startSmtp({ disabledCommands: ["STARTTLS", "AUTH"], authOptional: true }),
     ]);
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     await Promise.all([app, starttls, tls, plain, open].map((one) => one?.close()));
   });

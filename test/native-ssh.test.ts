@@ -71,7 +71,7 @@ async function startPasswords(method: "password" | "keyboard-interactive"): Prom
 let app: TestApp;
 beforeAll(async () => {
   app = await startNativeApp();
-}, 60_000);
+}, 120_000);
 afterAll(() => app?.close());
 
 // sshd is Debian's package openssh-server.
@@ -79,7 +79,7 @@ describe.skipIf(!SERVER)("an OpenSSH server", () => {
   let server: Daemon;
   beforeAll(async () => {
     server = await startSshd();
-  }, 60_000);
+  }, 120_000);
   afterAll(() => server?.stop());
 
   const LOGIN = {

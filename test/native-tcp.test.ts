@@ -7,7 +7,7 @@ let app: TestApp;
 
 beforeAll(async () => {
   app = await startNativeApp();
-}, 60_000);
+}, 120_000);
 afterAll(() => app?.close());
 
 describe("a server without a login", () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { graphql } from "../generated/gql/index.ts";
+import { expireRequests } from "../src/jobs/expire-requests.ts";
 import { browse, type UserChoice } from "../src/sandbox/play-user.ts";
 import { moveClock, RETURN_URL, startTestApp, type TestApp } from "./support/app.ts";
 import { payload, run } from "./support/graphql.ts";
@@ -87,7 +88,7 @@ describe("time", () => {
         expect(tokenRequests(app, one.config.clientId)).toEqual([]);
       }
       // Read, or swept by the job: the same events under the same numbers.
-      await new Promise((resolve) => setTimeout(resolve, 2_500));
+      await expireRequests(app.services);
       expect(await statuses(app, app.adminKey, away.request.id)).toEqual(["PENDING", "AUTHORIZING", "EXPIRED"]);
       expect(await cancel(app, app.adminKey, away.request.id)).toMatchObject({
         __typename: "ConflictError",

@@ -29,7 +29,11 @@ let app: TestApp;
 beforeAll(async () => {
   app = await startTestApp();
 });
-afterAll(() => app.close());
+const clients: ReturnType<typeof createClient>[] = [];
+afterAll(async () => {
+  for (const client of clients) await client.dispose();
+  await app.close();
+});
 
 /** What a subscription delivers until it has delivered so many. */
 function take<T>(token: string, query: string, variables: object, count: number) {
@@ -37,6 +41,7 @@ function take<T>(token: string, query: string, variables: object, count: number)
     url: `${app.url.replace("http", "ws")}/graphql`,
     connectionParams: { authorization: `Bearer ${token}` },
   });
+  clients.push(client);
   const got: T[] = [];
   const done = (async () => {
     for await (const { data, errors } of client.iterate<Record<string, T>>({ query, variables: variables as never })) {

@@ -1,8 +1,10 @@
-import { rm } from "node:fs/promises";
+import { cpSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { moveClock, startTestApp, type TestApp } from "./support/app.ts";
+import { builtPages } from "./support/built-pages.ts";
 import { run } from "./support/graphql.ts";
 import { begin } from "./support/oauth.ts";
 import { killPrograms, startProgram } from "./support/process.ts";
@@ -18,7 +20,6 @@ beforeAll(async () => {
 afterAll(async () => {
   killPrograms();
   await app.close();
-  for (const name of ["logged", "traced"]) await rm(`${app.dataDirectory}-${name}`, { recursive: true, force: true });
 });
 
 async function metrics(): Promise<string> {
@@ -101,9 +102,11 @@ describe("a request", () => {
   });
 
   it("is logged with its route and never with its path, query or token", async () => {
+    // With them, every such page is there, and says by itself that there is no such link.
+    await builtPages();
     const program = startProgram("src/main.ts", {
       PORT: "0",
-      MOORLINE_DATA_DIR: `${app.dataDirectory}-logged`,
+      MOORLINE_DATA_DIR: migrated("logged"),
       MOORLINE_BOOTSTRAP_API_KEY: app.adminKey,
       MOORLINE_SANDBOX: "false",
       MOORLINE_LOG_LEVEL: "debug",
@@ -111,12 +114,19 @@ describe("a request", () => {
     const [, url] = await program.printed(/GraphQL API {2}(\S+)\/graphql/);
     await fetch(`${url}/connect/one-time-canary?also=canary-query`, { headers: { "x-request-id": "the-one" } });
     const [line] = await program.printed(/^\{.*"the-one".*\}$/m);
-    expect(JSON.parse(line)).toMatchObject({ requestId: "the-one", method: "GET", route: "/connect/:token", status: 404 });
+    expect(JSON.parse(line)).toMatchObject({ requestId: "the-one", method: "GET", route: "/connect/:token", status: 200 });
     expect(program.stdout).not.toMatch(/canary/);
     program.child.kill("SIGTERM");
     await program.ended;
   });
 });
+
+/** A data directory whose database has its tables: that starts much faster. */
+function migrated(name: string): string {
+  const directory = join(app.dataDirectory, name);
+  cpSync(inject("migratedDirectory"), join(directory, "database"), { recursive: true });
+  return directory;
+}
 
 describe("traces", () => {
   it("go to the configured exporter, with spans of the request, its operation and the call that it makes", async () => {
@@ -134,7 +144,7 @@ describe("traces", () => {
     await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
     const program = startProgram("src/main.ts", {
       PORT: "0",
-      MOORLINE_DATA_DIR: `${app.dataDirectory}-traced`,
+      MOORLINE_DATA_DIR: migrated("traced"),
       MOORLINE_BOOTSTRAP_API_KEY: app.adminKey,
       MOORLINE_SANDBOX_PORT: "0",
       MOORLINE_LOG_LEVEL: "silent",

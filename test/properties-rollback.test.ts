@@ -18,7 +18,7 @@ const mutations = Object.keys(schema.getMutationType()!.getFields()).filter(
 );
 const OPERATORS = ["createProject", "deleteProject"];
 
-/** What a mutation leaves that has been to a third party by then: the attempt, and what the provider answered. */
+/** What a mutation leaves that has been to a third party by then: the attempt, what the provider answered, and that a form was begun. */
 const LEARNED = [
   "AuditEvent",
   "ConnectionEvent",
@@ -29,8 +29,9 @@ const LEARNED = [
   "ProviderBreaker",
   "RefreshAttempt",
   "SealedSecret",
+  "WebhookDelivery",
 ];
-const REACHES_OUT = ["callApi", "revealCredential", "revokeCredential", "testCredential"];
+const REACHES_OUT = ["callApi", "revealCredential", "revokeCredential", "submitConnectionForm", "testCredential"];
 
 /** Every table can be told to fail: at the statement itself, or when the transaction commits. */
 async function plantFailures(): Promise<void> {
@@ -70,11 +71,12 @@ async function run(name: string): Promise<{ answer: Answer; succeeded: boolean; 
   return { answer, succeeded, before, after };
 }
 
-let count = 0;
+const counts = new Map<string, number>();
 
-/** Says something else each time, so that there is something to change. */
+/** Says something else each time, so that there is something to change: what is enabled is first switched off. */
 function anew(name: string, input: object): object {
-  count += 1;
+  const count = (counts.get(name) ?? 0) + 1;
+  counts.set(name, count);
   const type = getNamedType(schema.getMutationType()!.getFields()[name]!.args[0]!.type) as GraphQLInputObjectType;
   const words = ["name", "description", "label", "displayName"].filter((field) => field in type.getFields());
   const fresh = Object.fromEntries(words.map((field) => [field, "@{word fresh 0}"]));

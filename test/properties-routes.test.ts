@@ -149,6 +149,7 @@ const path = fc.oneof(
   { weight: 2, arbitrary: odd.map((text) => `/connect/${text}/authorize`) },
   { weight: 2, arbitrary: fc.constantFrom("/connect/confirm", "/connect/LINK/authorize", "/connect/LINK") },
   { weight: 2, arbitrary: fc.constantFrom("/graphql", "/", "/health/live", "/health/ready", "/metrics") },
+  { weight: 1, arbitrary: fc.constantFrom("/session", "/session/switch", "/session/end") },
   { weight: 1, arbitrary: odd },
 );
 
@@ -177,6 +178,7 @@ const header = fc.oneof(
     "moorline-credential: cred_x",
     "moorline-credential: \u00ff",
     "sec-fetch-site: same-origin",
+    "moorline-session: dashboard",
   ),
   fc.constantFrom(
     "host: STRANGER",
@@ -199,7 +201,7 @@ const request = fc.record({
   path,
   query,
   headers: fc.oneof(fc.constant([]), fc.uniqueArray(header, { maxLength: 6, selector: (line) => line.split(":", 1)[0] })),
-  body: fc.oneof(fc.constant(""), form, fc.json(), odd, fc.constant('{"query":"{ viewer { role } }"}')),
+  body: fc.oneof(fc.constant(""), form, fc.json(), odd, fc.constantFrom('{"query":"{ viewer { role } }"}', '{"apiKey":"KEY"}')),
   isLogin: fc.boolean(),
 });
 

@@ -1,4 +1,3 @@
-import { createHmac } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { WebhookDefinition } from "../src/catalogue/types.ts";
@@ -6,12 +5,21 @@ import { moveClock, startTestApp, type TestApp } from "./support/app.ts";
 import { mutate } from "./support/entities.ts";
 import { run } from "./support/graphql.ts";
 import { createProject } from "./support/oauth.ts";
+import {
+  base64,
+  CONFIG,
+  createWebhookConfig,
+  heard as heardBy,
+  hex,
+  post,
+  SECRET,
+  seconds,
+} from "./support/provider-webhooks.ts";
 import { createSession, createUser } from "./support/seed.ts";
 import { createWebhook, type Receiver, startReceiver, verify } from "./support/webhooks.ts";
 
 /** A provider posts to an auth config's `webhookUrl`; the product hears of it by its own webhooks. */
 
-const SECRET = "It's a Secret to Everybody";
 const STANDARD_SECRET = `whsec_${Buffer.alloc(24, 5).toString("base64")}`;
 
 /** Forms that no connector of the catalogue's first thirteen has. */
@@ -70,44 +78,11 @@ afterAll(async () => {
 });
 beforeEach(() => receiver.reset());
 
-const CONFIG = "authConfig { id version webhookUrl hasWebhookSecret }";
-
-async function createConfig(connectorSlug: string, more: object = { webhookSecret: SECRET }) {
-  const input = {
-    connectorSlug,
-    name: `${connectorSlug} ${Math.random()}`,
-    clientId: "client",
-    clientSecret: "app-secret",
-    ...more,
-  };
-  const answer = await mutate(app, key, "createAuthConfig", input, CONFIG);
-  expect(answer, JSON.stringify(answer)).toMatchObject({ __typename: "CreateAuthConfigPayload" });
-  return answer.authConfig as { id: string; version: number; webhookUrl: string | null; hasWebhookSecret: boolean };
+function createConfig(slug: string, more: object = { webhookSecret: SECRET }) {
+  return createWebhookConfig(app, key, slug, { clientId: "client", clientSecret: "app-secret", ...more });
 }
 
-function post(url: string | null, body: string | Buffer, headers: Record<string, string>) {
-  return fetch(url!, {
-    method: "POST",
-    body: new Uint8Array(Buffer.from(body)),
-    headers: { "content-type": "application/json", ...headers },
-  });
-}
-
-const hex = (content: string, secret = SECRET, algorithm = "sha256") =>
-  createHmac(algorithm, secret).update(content).digest("hex");
-const base64 = (content: string, secret = SECRET, algorithm = "sha256") =>
-  createHmac(algorithm, secret).update(content).digest("base64");
-const seconds = (offset = 0) => String(Math.floor(Date.now() / 1000) + offset);
-
-/** What the product's back end heard. */
-interface Heard {
-  type: string;
-  data: Record<string, unknown>;
-}
-
-async function heard(count = 1): Promise<Heard[]> {
-  return (await receiver.received(count)).map(({ body }) => JSON.parse(body) as Heard);
-}
+const heard = (count = 1) => heardBy(receiver, count);
 
 describe("GitHub's form", () => {
   // The example of GitHub's documentation.

@@ -70,7 +70,7 @@ test("an error of our own at each point loses no grant that the provider lets li
     onFaultPoint(null);
     await app.close();
   }
-}, 60_000);
+}, 120_000);
 
 test("kill -9 at each point, and a new start on the same directory", async () => {
   const dataDirectory = mkdtempSync(join(tmpdir(), "moorline-test-"));
@@ -101,4 +101,4 @@ test("kill -9 at each point, and a new start on the same directory", async () =>
     await again?.close();
     rmSync(dataDirectory, { recursive: true, force: true });
   }
-}, 60_000);
+}, 120_000);

@@ -157,7 +157,7 @@ describe.concurrent("a refresh that is cut off at any point", { timeout: 120_000
     gateway.hold(holds);
     const first = overtaken.map((each) => need(gateway, each));
     await gateway.held(holds);
-    for (const { clientId } of overtaken) await strict.behave(clientId, { answerAfterMs: 2_500, times: 1 });
+    for (const { clientId } of overtaken) await strict.behave(clientId, { answerAfterMs: 5_000, times: 1 });
     // Until the lease of the first has run out they wait; then they ask.
     const second = overtaken.map((each) => need(other, each));
     const requests = () => overtaken.map(({ clientId }) => strict.refreshes(clientId).length);

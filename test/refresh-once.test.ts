@@ -47,4 +47,4 @@ test("a token endpoint that takes 19 seconds is asked once, and every caller wai
   expect([...(await allNeed(grown))]).toEqual([expect.any(String)]);
   expect(strict.refreshes(grown.clientId)).toMatchObject([{ outcome: "ok" }]);
   await expectTruthful(app, strict, grown);
-}, 60_000);
+}, 120_000);

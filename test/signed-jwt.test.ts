@@ -1,5 +1,6 @@
 import { createSecretKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { refreshAhead } from "../src/jobs/refresh-ahead.ts";
 import { startTestApp, type TestApp } from "./support/app.ts";
 import { mutate } from "./support/entities.ts";
 import { type JwtProvider, startJwtProvider } from "./support/jwt-provider.ts";
@@ -158,7 +159,7 @@ describe("a key whose JWT is itself the token", () => {
     const { id } = await create("eddsa", { privateKey: key.export({ type: "pkcs8", format: "pem" }), issuerId: "issuer-idle" });
     const before = (await readCredential(app, app.adminKey, id))!;
     await clock.pass(3_600);
-    await new Promise((resolve) => setTimeout(resolve, 6_000));
+    await refreshAhead(app.services, AbortSignal.timeout(30_000));
     const after = (await readCredential(app, app.adminKey, id))!;
     expect(after).toMatchObject({
       status: "ACTIVE",

@@ -6,6 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
 import { WebSocket } from "ws";
+import { builtPages } from "./support/built-pages.ts";
+import { ask, cookieOf } from "./support/dashboard.ts";
 import { send } from "./support/graphql.ts";
 import { killPrograms, type Run, startProgram } from "./support/process.ts";
 import { createConfig, createUser, initiate } from "./support/seed.ts";
@@ -45,6 +47,7 @@ describe("the first start in an empty directory", () => {
   let server: Run & { url: string };
   let apiKey = "";
   beforeAll(async () => {
+    await builtPages();
     server = await start({ MOORLINE_DATA_DIR: directory });
     apiKey = (await server.printed(/API key +(mlk_\S+)/))[1]!;
   });
@@ -65,6 +68,20 @@ describe("the first start in an empty directory", () => {
   test("shows a generated ADMIN key that works", async () => {
     expect(await send(server, apiKey, WHO)).toMatchObject({ status: 200, data: { viewer: { role: "ADMIN" } } });
     expect(await send(server, `${apiKey}x`, WHO)).toMatchObject({ errors: [{ extensions: { code: "UNAUTHENTICATED" } }] });
+  });
+
+  test("prints a link to the dashboard that signs in one browser, once, and goes on by its cookie", async () => {
+    const [, url, signInToken] = await server.printed(/Dashboard +(http:\S+)\/#sign-in=(\S+)/);
+    expect(url).toBe(server.url);
+    expect(Buffer.from(signInToken!, "base64url")).toHaveLength(32);
+    const page = await fetch(`${url}/`, { headers: { accept: "text/html" } });
+    expect(await page.text()).toContain('id="root"');
+    const answer = await ask(server.url, "/session", { body: { signInToken } });
+    expect(answer).toMatchObject({ status: 200, body: { role: "ADMIN" } });
+    expect((await ask(server.url, "/session", { body: { signInToken } })).status).toBe(401);
+    const viewer = await ask(server.url, "/graphql", { body: { query: WHO }, cookie: cookieOf(answer) });
+    expect(viewer.body.data.viewer.role).toBe("ADMIN");
+    expect(server.stderr).toBe("");
   });
 
   test("keeps its keys where only the owner can read them", () => {
@@ -222,7 +239,7 @@ test("in production there is no sandbox, no GraphiQL and no introspection, and t
   });
   const local = { url: `http://127.0.0.1:${port}` };
   expect(run.url).toBe("https://moorline.example.com");
-  expect(run.stdout).not.toMatch(/Sandbox|GraphiQL|mlk_/);
+  expect(run.stdout).not.toMatch(/Sandbox|GraphiQL|mlk_|sign-in=/);
   expect(await send(local, KEY, WHO)).toMatchObject({ status: 200, data: { viewer: { role: "ADMIN" } } });
   expect(await send(local, KEY, "{ __schema { types { name } } }")).toHaveProperty(
     "errors.0.message",

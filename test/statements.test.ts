@@ -143,7 +143,10 @@ describe("reads by hand", () => {
     for (const token of tokens) {
       const caller = await authenticate(services, { authorization: `Bearer ${token}`, ip: null, locale: null });
       const linked = { ...caller, requestId: decodeId("ConnectionRequest", requestId)! };
-      for (const ctx of [{ services, caller }, ...(caller.userId ? [{ services, caller: linked }] : [])]) {
+      // Of a link to a request that is the project's own.
+      const nobodys = { ...linked, userId: null };
+      const sessions = [linked, nobodys].map((one) => ({ services, caller: one }));
+      for (const ctx of [{ services, caller }, ...(caller.userId ? sessions : [])]) {
         for (const { id } of await prisma.credential.findMany()) {
           const expected = await prisma.credential.findFirst({ where: { AND: [visibleCredentials(ctx), { id }] } });
           expect(await readCredential(ctx, id)).toEqual(expected);

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
 import { graphql } from "../generated/gql/index.ts";
 import { moveClock, RETURN_URL, startTestApp, type TestApp } from "./support/app.ts";
 import { payload, run, send } from "./support/graphql.ts";
@@ -16,7 +16,7 @@ import {
   goToCallback,
   initiate,
 } from "./support/seed.ts";
-import { openSocket, overEvents, overWebSocket, type Subscribe } from "./support/streams.ts";
+import { closing, openSocket, overEvents, overWebSocket, type Subscribe } from "./support/streams.ts";
 
 let app: TestApp;
 beforeAll(async () => {
@@ -314,14 +314,7 @@ describe("credentialChanged", () => {
   const watch = (token: string, variables: object = {}, subscribe: Subscribe = overWebSocket) =>
     subscribe<Change>({ url: app.url, token, query: WatchCredentials, variables });
 
-  /** Subscribed, and sure to have begun: nothing tells a client so. */
-  async function begun(token: string, variables: object = {}) {
-    const before = app.services.hub.size();
-    const watching = watch(token, variables);
-    await expect.poll(() => app.services.hub.size()).toBeGreaterThan(before);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    return watching;
-  }
+  const begun = (token: string, variables: object = {}) => begin(() => watch(token, variables));
 
   test("tells CREATED, UPDATED and DELETED, to the key and to the credential's own user", async () => {
     const user = await createUser(app, app.adminKey);
@@ -397,6 +390,19 @@ describe("credentialChanged", () => {
   });
 });
 
+/** Subscribes to credentials and comes back once the server listens for them: nothing tells a client so. What is asked of the database then comes later. */
+async function begin<T>(subscribe: () => T): Promise<T> {
+  const listening = vi.spyOn(app.services.hub, "subscribe");
+  try {
+    const watching = subscribe();
+    const topics = () => listening.mock.calls.map(([topic]) => topic.split(":")[0]);
+    await expect.poll(topics, { timeout: 15_000, interval: 5 }).toContain("credentials");
+    return watching;
+  } finally {
+    listening.mockRestore();
+  }
+}
+
 test("a subscriber that does not read is closed with 4429 and costs nobody else anything", async () => {
   const { credential, userId } = await connect(app, app.adminKey);
   const metadata = { notes: "x".repeat(60_000) };
@@ -413,18 +419,19 @@ test("a subscriber that does not read is closed with 4429 and costs nobody else 
   });
   const heavy = Array.from({ length: 12 }, (_, index) => `m${index}: user { metadata }`).join(" ");
   const lazy = await openSocket(app.url, app.adminKey);
-  lazy.subscribe(`subscription ($filter: CredentialFilter) { credentialChanged(filter: $filter) { credential { ${heavy} } } }`, {
-    filter: { user: { id: userId } },
-  });
-  const filter = { user: { id: userId } };
-  const keen = overWebSocket<Change>({ url: app.url, token: app.adminKey, query: WatchCredentials, variables: { filter } });
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  const variables = { filter: { user: { id: userId } } };
+  const heavily = `subscription ($filter: CredentialFilter) { credentialChanged(filter: $filter) { credential { ${heavy} } } }`;
+  await begin(() => lazy.subscribe(heavily, variables));
+  const keen = await begin(() =>
+    overWebSocket<Change>({ url: app.url, token: app.adminKey, query: WatchCredentials, variables }),
+  );
   lazy.socket.pause();
+  const givenUp = closing(4429);
   const changes = 24;
   for (let count = 0; count < changes; count += 1) await setEnabled(credential!.id, count % 2 === 1);
   expect(await keen.take(changes)).toHaveLength(changes);
   expect(await send(app, app.adminKey, "{ viewer { role } }")).toMatchObject({ status: 200 });
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  await givenUp;
   lazy.socket.resume();
   expect(await lazy.closed).toBe(4429);
   await keen.stop();

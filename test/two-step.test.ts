@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { ConnectorDefinition, FieldDefinition, TwoStepSchemeDefinition } from "../src/catalogue/types.ts";
 import { browse, CookieJar, submit } from "../src/sandbox/play-user.ts";
 import { startTestApp, type TestApp } from "./support/app.ts";
@@ -63,12 +63,15 @@ const CONNECTORS = [
   }),
   connector("steps", {
     login: [
-      { url: "https://steps.example.com/first", body: { name: "{connection.username}" }, keep: { challenge: "data.challenge" } },
+      {
+        url: "https://steps.example.com/first",
+        body: { name: "{connection.username}" },
+        keep: [{ name: "challenge", path: "data.challenge", pattern: "^[ -~]+$" }],
+      },
       {
         url: "https://steps.example.com/second",
         method: "GET",
         headers: { "x-answer": "{base64({connection.challenge}:{connection.password})}" },
-        keep: {},
       },
     ],
     tokenHeader: "x-session",
@@ -95,7 +98,7 @@ beforeEach(() => {
   for (const one of places.values()) {
     one.seen.length = 0;
     one.live.clear();
-    Object.assign(one, { refusing: null, forgetful: false, says: "Not these.", mute: false });
+    Object.assign(one, { refusing: null, forgetful: false, says: "Not these.", mute: false, broken: false });
   }
 });
 afterAll(async () => {
@@ -247,6 +250,18 @@ describe("a login that brings a refresh token", () => {
     expect(seen.slice(-2)).toEqual(["logged in", "call"]);
     const happened = kinds((await readTyped(app, app.adminKey, id))!).filter((kind) => kind !== "USED");
     expect(happened).toEqual(["CONNECTED", "REFRESHED", "REFRESHED", "REFRESHED"]);
+  });
+
+  test("that no header could carry is quoted nowhere, and the login is made again", async () => {
+    place("renewing").broken = true;
+    const { create } = await connect("renewing");
+    const { id } = await made(create());
+    place("renewing").live.clear();
+    const said = vi.spyOn(app.services.log, "error");
+    expect((await call(id)).status).toBe(200);
+    expect(place("renewing").seen.slice(-2)).toEqual(["logged in", "call"]);
+    expect(said.mock.calls.map(([line]) => String((line as { err?: Error }).err?.message))).toEqual([]);
+    said.mockRestore();
   });
 
   test("leaves out a header for which nothing was typed, and sends it where something was", async () => {

@@ -231,4 +231,4 @@ test("npm run rotate-keys asks the server that runs, and without one works on th
   expect(alone.stdout).toMatch(/1 of 1\nEverything is wrapped/);
   await restart(directory, [OLD]);
   expect(await accessToken(credential!.id)).toEqual(expect.any(String));
-}, 60_000);
+}, 120_000);

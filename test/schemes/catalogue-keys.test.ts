@@ -2,13 +2,16 @@ import { createHmac, generateKeyPairSync } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
+import { SignJWT } from "jose";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, it } from "vitest";
 import schema from "../../src/catalogue/connector.schema.json" with { type: "json" };
-import { fieldsBeforeRedirect, fieldsFor, fieldsToJsonSchema } from "../../src/catalogue/fields.ts";
+import { fieldsToJsonSchema } from "../../src/catalogue/field-schema.ts";
+import { fieldsBeforeRedirect, fieldsFor } from "../../src/catalogue/fields.ts";
 import { createCatalogue } from "../../src/catalogue/index.ts";
+import { endpointsOf, managedAppAllowed } from "../../src/catalogue/scheme-urls.ts";
 import { createSearch } from "../../src/catalogue/search.ts";
-import { endpointsOf, managedAppAllowed } from "../../src/catalogue/templates.ts";
+import { setupGuideOf } from "../../src/catalogue/setup-guide.ts";
 import type {
   ConnectorDefinition,
   NativeSchemeDefinition,
@@ -16,13 +19,16 @@ import type {
   SchemeDefinition,
   WebhookDefinition,
 } from "../../src/catalogue/types.ts";
+import { canRegister } from "../../src/domain/auth-config-plan.ts";
 import { assertWebhookSecret, hostFields } from "../../src/domain/auth-config-rules.ts";
 import type { ConnectorView } from "../../src/domain/connector-view.ts";
 import { readProviderWebhook } from "../../src/domain/provider-webhook-message.ts";
+import { answerTo, questionIn, thanksFor } from "../../src/domain/provider-webhook-question.ts";
 import { Secret } from "../../src/lib/secret.ts";
 import { isProbed } from "../../src/probes/index.ts";
 import { oauth1, oauth2, SCHEMES, signedJwt, verifyAccount } from "../../src/schemes/index.ts";
 import { checkSignature } from "../../src/schemes/webhook-signature.ts";
+import { LOCALHOST } from "../support/certificate.ts";
 import { exchangeSchemes, useExchange } from "./exchange-keys.ts";
 import { callback, client, FLOW, oauth2SchemeOf, simulateProvider } from "./support.ts";
 
@@ -43,6 +49,7 @@ const COMMON = {
 const EVERYTHING = {
   $schema: "../connector.schema.json",
   slug: "everything",
+  aliases: ["3verything"],
   name: "Everything",
   description: "Uses every key of the schema.",
   kind: "OAUTH2_PROVIDER",
@@ -73,11 +80,20 @@ const EVERYTHING = {
         endsAccount: true,
       },
       registrationUrl: "https://provider.example/register",
+      clientIdMetadataDocument: true,
+      redirectUri: "name-of-ours",
+      consentAnswer: { consent: "yes" },
       resource: "https://provider.example/mcp",
       longLived: {
         url: "https://provider.example/long",
         parameters: { grant_type: "long", access_token: "{token}" },
         renewal: { url: "https://provider.example/renew", parameters: { grant_type: "renew", access_token: "{token}" } },
+      },
+      followUp: {
+        url: "https://provider.example/session",
+        method: "POST",
+        parameters: { token: "{token}" },
+        token: ["session"],
       },
       userinfoUrl: "https://provider.example/me",
       jwksUri: "https://provider.example/jwks",
@@ -93,7 +109,9 @@ const EVERYTHING = {
       clientSecretJwt: { algorithm: "ES256", header: { kid: "1" }, claims: { sub: "{client.id}" } },
       tokenBodyFormat: "FORM",
       parameterNames: { client_id: "client_key" },
+      authorizationParameterNames: { state: "customState" },
       authorizationParameters: { one: "1" },
+      tokenRequestSignature: { parameters: ["code"], timeHeader: "time", signatureHeader: "sign" },
       tokenParameters: { two: "2" },
       refreshParameters: { three: "3" },
       tokenHeaders: { "x-four": "4" },
@@ -140,7 +158,10 @@ const EVERYTHING = {
         avatarUrl: ["avatar"],
         request: { method: "POST", headers: { "x-five": "5" }, body: { q: 1 } },
       },
-      apply: { headers: { authorization: "Bearer {token}" }, query: { k: "{token}" } },
+      apply: {
+        ...{ headers: { authorization: "Bearer {token}" }, query: { k: "{token}" } },
+        envelope: { document: { call: { session: "{token}", content: "" } }, around: "call.content" },
+      },
       quirks: [{ name: "token-answer-nested", value: "inner" }],
       errorCodes: { odd: "INVALID_GRANT" },
     },
@@ -153,6 +174,8 @@ const EVERYTHING = {
       tokenParameters: { two: "2" },
       tokenHeaders: { "x-four": "4" },
       revocationUrl: "https://provider.example/revoke",
+      clientCertificate: { certificate: "{connection.cert}", privateKey: "{connection.key}" },
+      followUp: { url: "https://provider.example/session" },
       apply: { headers: { authorization: "Bearer {token}" } },
       quirks: [{ name: "token-type-other" }],
       errorCodes: { odd: "INVALID_GRANT" },
@@ -248,18 +271,44 @@ const EVERYTHING = {
     event: { header: "event" },
     id: { path: "id" },
     account: { path: "account" },
-    challenge: { path: "type", equals: "question", answer: "question" },
+    challenge: {
+      method: "POST",
+      signed: true,
+      when: { path: "type", equals: "question" },
+      verifyToken: { path: "verify" },
+      echo: { path: "question" },
+      answer: { again: "{echo}", proof: "{hmac}" },
+    },
+    emptyAnswer: true,
+    guide: "Enter the webhook secret.",
   },
 };
-/** What excludes something of it. */
-const OTHERWISE = {
-  webhooks: {
+/** What excludes something of it, or one another. */
+const OTHERWISE = [
+  {
     signature: { type: "STANDARD_WEBHOOKS", headerPrefix: "svix", timestamp: { header: "at" } },
     event: { path: "event" },
     id: { header: "id" },
     account: { header: "account" },
+    challenge: {
+      method: "POST",
+      when: { query: "type", equals: "question" },
+      verifyToken: { query: "verify" },
+      echo: { query: "question" },
+    },
   },
-};
+  {
+    signature: { type: "BODY_TOKEN", member: "secret", each: "list" },
+    challenge: {
+      method: "POST",
+      when: { header: "type", equals: "question" },
+      verifyToken: { header: "verify" },
+      echo: { header: "question" },
+    },
+  },
+  { signature: { type: "TOKEN", header: "signature" } },
+  { signature: { type: "JWT", header: "signature" } },
+];
 
 /** Shown by the API and its pages as they are: read where the public schema is made. */
 const SHOWN = [
@@ -286,7 +335,16 @@ describe("the connector schema", () => {
   it("accepts a connector that uses every key, and knows no other", () => {
     const validate = new Ajv2020({ strict: true, strictRequired: false, allowUnionTypes: true }).compile(schema);
     expect(validate(EVERYTHING), JSON.stringify(validate.errors)).toBe(true);
-    expect([...new Set([...recordedPaths(EVERYTHING), ...recordedPaths(OTHERWISE)])].toSorted()).toEqual([...keys].toSorted());
+    const used = [EVERYTHING, ...OTHERWISE.map((webhooks) => ({ webhooks }))].flatMap((one) => [...recordedPaths(one)]);
+    expect([...new Set(used)].toSorted()).toEqual([...keys].toSorted());
+  });
+
+  it("lets no unsigned question have an answer that takes the secret", () => {
+    const validate = new Ajv2020({ strict: true, strictRequired: false, allowUnionTypes: true }).compile(schema);
+    const asking = (challenge: object) => validate({ ...EVERYTHING, webhooks: { ...EVERYTHING.webhooks, challenge } });
+    const proof = { method: "GET", echo: { query: "q" }, answer: { again: "{echo}", proof: "{hmac}" } };
+    expect([asking(proof), asking({ ...proof, signed: true })]).toEqual([false, true]);
+    expect([asking({ ...proof, answer: { again: "{echo}" } }), asking({ method: "HEAD" })]).toEqual([true, true]);
   });
 
   it("has a description on every key and refuses unknown ones everywhere", () => {
@@ -315,14 +373,17 @@ describe("the connector schema", () => {
 
 /** Uses a connector in every way there is, in as many variants as keys exclude one another. */
 async function exercise(wrap: (definition: ConnectorDefinition) => ConnectorDefinition): Promise<void> {
-  await run(wrap(definition({})));
-  const usual = { longLived: undefined, clientSecretJwt: undefined };
+  const code = { consentAnswer: undefined, tokenRequestSignature: undefined };
+  await run(wrap(definition(code)));
+  const usual = { ...code, longLived: undefined, clientSecretJwt: undefined };
   await run(wrap(definition({ pushedAuthorizationRequired: false, revocation: undefined, ...usual })));
+  await run(wrap(definition({ ...usual, tokenRequestSignature: oauth2SchemeOf(definition({})).tokenRequestSignature })));
+  await run(wrap(definition({ ...usual, consentAnswer: { consent: "yes" } })));
   const whole = wrap(definition({}));
   for (const scheme of whole.schemes.slice(1)) await (isExchange(scheme) ? useExchange : useOther)(scheme, whole);
-  for (const webhooks of [{}, OTHERWISE.webhooks, { signature: { type: "TOKEN", header: "signature" } }])
-    useWebhooks(wrap({ ...definition({}), webhooks: { ...EVERYTHING.webhooks, ...webhooks } as WebhookDefinition }));
-  useWebhooks(wrap(withTimestampHeader()));
+  for (const webhooks of [{}, ...OTHERWISE])
+    await useWebhooks(wrap({ ...definition({}), webhooks: { ...EVERYTHING.webhooks, ...webhooks } as WebhookDefinition }));
+  await useWebhooks(wrap(withTimestampHeader()));
   createSearch([whole])("everything");
   createCatalogue([definition({})]);
 }
@@ -333,27 +394,32 @@ function withTimestampHeader(): ConnectorDefinition {
   return whole;
 }
 
-function useWebhooks(connector: ConnectorDefinition): void {
+async function useWebhooks(connector: ConnectorDefinition): Promise<void> {
   const { webhooks } = connector;
   const at = String(Math.floor(Date.now() / 1000));
-  const body = Buffer.from(JSON.stringify({ type: "question", question: "?", id: "1", account: "a", event: "e" }));
+  const said = { type: "question", question: "what", verify: "token" };
+  const url = `https://moorline.example/?${new URLSearchParams(said)}`;
+  const list = [{ secret: "secret" }];
+  const body = Buffer.from(JSON.stringify({ ...said, id: "1", account: "a", event: "e", list }));
   const standard = new Webhook(Buffer.from("secret").toString("base64")).sign("m", new Date(Number(at) * 1000), body.toString());
   const signature = `v1-${createHmac("sha256", "secret").update(`${at}.${body}`).digest("hex")}`;
+  const token = new SignJWT().setProtectedHeader({ alg: "HS256" }).setAudience(url).setExpirationTime("1m");
   const { type } = webhooks!.signature;
   const secret = new Secret(type === "STANDARD_WEBHOOKS" ? Buffer.from("secret").toString("base64") : "secret");
   const isList = type === "HMAC" && "key" in (webhooks!.signature.timestamp ?? {});
+  const signatures: Partial<Record<typeof type, string>> = { TOKEN: "secret", JWT: await token.sign(Buffer.from("secret")) };
   const headers: Record<string, string> = {
+    ...said,
     ...{ at, id: "1", account: "a", event: "e", "svix-id": "m", "svix-timestamp": at, "svix-signature": standard },
-    signature: type === "TOKEN" ? "secret" : isList ? `t=${at},s=${signature}` : signature,
+    signature: signatures[type] ?? (isList ? `t=${at},s=${signature}` : signature),
   };
-  const call = { method: "POST", url: "https://moorline.example/", body, header: (name: string) => headers[name] ?? null };
-  expect([type, checkSignature(webhooks!.signature, secret, call, new Date())]).toEqual([type, null]);
-  expect(readProviderWebhook(webhooks!, call)).toMatchObject({
-    challenge: "?",
-    event: "e",
-    providerEventId: "1",
-    accountId: "a",
-  });
+  const call = { method: "POST", url, body, header: (name: string) => headers[name] ?? null };
+  expect([type, await checkSignature(webhooks!.signature, secret, call, new Date())]).toEqual([type, null]);
+  expect(readProviderWebhook(webhooks!, call)).toMatchObject({ event: "e", providerEventId: "1", accountId: "a" });
+  const answer = answerTo(questionIn(webhooks!, call)!, { secret, expectedToken: "token" });
+  expect(answer).toMatchObject({ text: expect.stringContaining("what") });
+  expect(thanksFor(webhooks!).text).toBe("");
+  expect(setupGuideOf(connector)).toContain("Enter the webhook secret.");
   expect(() => assertWebhookSecret("x", connector as ConnectorView)).toThrow("client secret");
 }
 
@@ -370,6 +436,7 @@ async function run(connector: ConnectorDefinition): Promise<void> {
   fieldsToJsonSchema([...(scheme.fields ?? [])]);
   const tokens = { access_token: "at", token_type: "Bearer", refresh_token: "rt", found: "f" };
   await using provider = await simulateProvider((request) => {
+    if (request.url.pathname === "/session") return { body: { session: "s" } };
     if (request.url.pathname === "/device") return { body: { ...tokens, ...DEVICE } };
     if (request.url.pathname === "/par") return { status: 201, body: { request_uri: "urn:1", expires_in: 9 } };
     if (["/token", "/refresh", "/long", "/renew"].includes(request.url.pathname)) return { body: { inner: tokens } };
@@ -381,7 +448,9 @@ async function run(connector: ConnectorDefinition): Promise<void> {
   await oauth2.begin({ ...FLOW, client: mine, fetch });
   const device = await oauth2.beginDevice({ client: mine, scopes: ["a"], fetch, allowHttp: () => false });
   expect(device.userCode).toBe(DEVICE.user_code);
-  const parameters = callback({ iss: "https://provider.example", where: "here" });
+  expect(canRegister(scheme)).toBe(true);
+  const answered = { iss: "https://provider.example", where: "here", consent: "yes", customState: FLOW.state };
+  const parameters = callback(answered);
   const set = await oauth2.complete({ ...FLOW, client: mine, parameters, fetch, onRawAnswer: async () => {} });
   await oauth2.identify({ client: mine, tokens: set, fetch });
   const later = { ...mine, values: { ...mine.values, ...set.discovered } };
@@ -394,7 +463,7 @@ async function run(connector: ConnectorDefinition): Promise<void> {
   expect(outcome.code).toBe("OK");
   expect(account?.id).toBe("1");
   try {
-    oauth2.checkCallback(mine, callback({ iss: "https://provider.example", error: "odd" }));
+    oauth2.checkCallback(mine, callback({ ...answered, error: "odd" }));
   } catch {
     // The provider's own error code is looked up in the data: that is the point here.
   }
@@ -421,12 +490,16 @@ async function useOther(scheme: SchemeDefinition, connector: ConnectorDefinition
     password: "p",
     privateKey: `id:${"6b".repeat(32)}`,
     more: "m",
+    cert: LOCALHOST.cert,
+    key: LOCALHOST.key,
   };
   const clientSecret = new Secret("s");
   const credentials = { values, clientId: "c", clientSecret };
   const scopes = ["a", "b"];
   const form = "oauth_token=t&oauth_token_secret=s&oauth_callback_confirmed=true&found=f";
+  let accepts = false;
   await using provider = await simulateProvider(({ url, method }) => {
+    if (url.pathname === "/token" && accepts) return { body: { access_token: "at", found: "f" } };
     if (url.pathname.endsWith("-token")) return { body: form, headers: { "content-type": "text/plain" } };
     if (method === "GET") return { body: { id: "1" } };
     return url.pathname === "/token" ? { status: 400, body: { error: "odd" } } : {};
@@ -436,6 +509,8 @@ async function useOther(scheme: SchemeDefinition, connector: ConnectorDefinition
   if (scheme.type === "OAUTH2_CLIENT_CREDENTIALS") {
     const client = { scheme, ...credentials };
     await refused(oauth2.clientCredentials({ client, scopes, fetch }));
+    accepts = true;
+    expect((await oauth2.clientCredentials({ client, scopes, fetch })).discovered).toEqual({ found: "f" });
     await oauth2.revoke({ client, accessToken: new Secret("at"), refreshToken: null, fetch });
   } else if (scheme.type === "SIGNED_JWT") await refused(signedJwt.obtain({ scheme, values, scopes, fetch }));
   else if (scheme.type === "OAUTH1") {

@@ -25,6 +25,19 @@ export function exchangeSchemes(typed: object, discovered: readonly object[]): o
       apply: { headers: { "x-session": "{token}" } },
     },
     { type: "TWO_STEP", ...typed, login, tokenHeader: "x-session" },
+    {
+      type: "TWO_STEP",
+      ...typed,
+      login: [{ ...login[0], bodyFormat: "FORM", keep: [{ name: "kept", path: "id", pattern: "^1$", options: ["1"] }] }],
+      assertion: {
+        ...{ type: "JWT", privateKey: "{connection.privateKey}", algorithm: "RS256", lifetimeSeconds: 60 },
+        ...{ claims: { iss: "{connection.more}" }, header: { kid: "1" } },
+      },
+      temporaryKeys: {
+        signedWith: { accessKeyId: "{connection.accessKeyId}", secretAccessKey: "{connection.secretAccessKey}" },
+        ...{ accessKeyId: ["id"], secretAccessKey: ["id"], sessionToken: ["session"], service: "s3", region: "eu-west-1" },
+      },
+    },
     { type: "AWS_SIGV4", ...typed, service: "{connection.more}", region: "eu-west-1" },
     {
       type: "APP_INSTALLATION",
@@ -47,7 +60,15 @@ export function exchangeSchemes(typed: object, discovered: readonly object[]): o
 
 /** Uses one of them in its own way. */
 export async function useExchange(scheme: SchemeDefinition, { api }: ConnectorDefinition): Promise<void> {
-  const values = { more: "m", found: "f", accessKeyId: "A", secretAccessKey: "s", userSecret: "u", installation: "1" };
+  const values = {
+    more: "m",
+    found: "f",
+    accessKeyId: "A",
+    secretAccessKey: "s",
+    userSecret: "u",
+    installation: "1",
+    privateKey: RSA_KEY,
+  };
   const answer = { session: "s", renewal: "r", id: "1", found: "f", access_token: "p" };
   let code = 200;
   await using provider = await simulateProvider(({ url }) => {
@@ -58,7 +79,9 @@ export async function useExchange(scheme: SchemeDefinition, { api }: ConnectorDe
   if (scheme.type === "TWO_STEP") {
     for (const refreshToken of [null, new Secret("r")]) {
       const { tokens } = await twoStep.obtain({ scheme, values, refreshToken, scopes: [], fetch });
-      expect([tokens.accessToken.reveal(), tokens.expiresInSeconds]).toEqual(["s", scheme.lifetimeSeconds ?? null]);
+      const keys = JSON.stringify({ accessKeyId: "1", secretAccessKey: "1", sessionToken: "s" });
+      const token = scheme.temporaryKeys ? keys : "s";
+      expect([tokens.accessToken.reveal(), tokens.expiresInSeconds]).toEqual([token, scheme.lifetimeSeconds ?? null]);
     }
   }
   if (scheme.type === "APP_INSTALLATION") {
@@ -73,7 +96,8 @@ export async function useExchange(scheme: SchemeDefinition, { api }: ConnectorDe
     await expect(again).rejects.toMatchObject({ details: { code: "INVALID_GRANT" } });
   }
   code = 403;
-  const none = { clientId: "c", clientSecret: null, accessToken: new Secret("s"), tokenSecret: null };
+  const accessToken = new Secret(JSON.stringify({ accessKeyId: "A", secretAccessKey: "s" }));
+  const none = { clientId: "c", clientSecret: null, accessToken, tokenSecret: null };
   const apply = (request: { method: string; url: string; form: null }) =>
     SCHEMES[scheme.type].apply({ scheme, api, values, ...none, request });
   apply({ method: "GET", url: "https://f.api.example.com/", form: null });

@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { expandUrl, hostRulesOf } from "../../src/catalogue/templates.ts";
+import { hostRulesOf } from "../../src/catalogue/scheme-urls.ts";
+import { expandUrl } from "../../src/catalogue/templates.ts";
 import type { FieldDefinition, OAuth2SchemeDefinition } from "../../src/catalogue/types.ts";
 import { Secret } from "../../src/lib/secret.ts";
 import { begin, complete, identify, OAuthFailure, refresh, revoke } from "../../src/schemes/oauth2/index.ts";

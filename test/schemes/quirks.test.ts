@@ -50,6 +50,11 @@ const ANSWER_QUIRKS: Record<string, { value?: string; reply: Reply; without: "fa
     reply: { body: { ...GOOD, access_token: undefined, token: "at-1" } },
     without: "fails",
   },
+  "refresh-token-named": {
+    value: "refreshToken",
+    reply: { body: { ...GOOD, refresh_token: undefined, refreshToken: "rt-1" } },
+    without: "differs",
+  },
   "expires-at": {
     value: "expires",
     reply: { body: { ...GOOD, expires_in: undefined, expires: Math.floor(Date.now() / 1000) + 3602 } },
@@ -94,6 +99,7 @@ const OTHER_QUIRKS = [
   "code-param",
   "response-type",
   "nonce-always",
+  "authorization-fragment",
   "pkce-plain",
   "callback-hmac",
 ];
@@ -115,7 +121,11 @@ describe("quirks", () => {
       expect(tokens.expiresInSeconds).toBeLessThan(3610);
       const plain = redeem({}, reply);
       if (without === "fails") expect(((await rejection(plain)) as OAuthFailure).details.code).toBe("MALFORMED_RESPONSE");
-      else expect((await plain).tokens).not.toMatchObject({ grantedScopes: ["a", "b"], expiresInSeconds: 3600 });
+      else {
+        const { grantedScopes, expiresInSeconds, refreshToken } = (await plain).tokens;
+        const whole = { grantedScopes: ["a", "b"], expiresInSeconds: 3600, refreshToken: "rt-1" };
+        expect({ grantedScopes, expiresInSeconds, refreshToken: refreshToken?.reveal() }).not.toEqual(whole);
+      }
     });
 
     if (name === "expires-in-milliseconds") continue;
@@ -141,8 +151,12 @@ describe("quirks", () => {
     [{ error: "invalid_grant", error_description: "used" }, "INVALID_GRANT"],
     [{ ok: false, error: "bad_code" }, "INVALID_GRANT"],
     [{ error: { code: "invalid_client", message: "who?" } }, "INVALID_CLIENT"],
+    [{ error: 100_020, error_description: "used" }, "INVALID_GRANT"],
   ])("takes an error for an error although its status is 200: %j", async (body, code) => {
-    const scheme = { quirks: [{ name: "error-with-200" }], errorCodes: { bad_code: "INVALID_GRANT" as const } };
+    const scheme = {
+      quirks: [{ name: "error-with-200" }],
+      errorCodes: { bad_code: "INVALID_GRANT" as const, "100020": "INVALID_GRANT" as const },
+    };
     expect(((await rejection(redeem(scheme, { body }))) as OAuthFailure).details.code).toBe(code);
   });
 
@@ -208,6 +222,16 @@ describe("quirks", () => {
       return new URL(url).searchParams.get("response_type");
     };
     expect([await asked(), await asked("code id_token"), await asked("none")]).toEqual(["code", "code id_token", null]);
+  });
+
+  it("ends the authorization URL with a fragment where the provider wants one", async () => {
+    const asked = async (quirks: QuirkUse[]) => {
+      const nobody = () => Promise.reject(new Error("nothing is asked"));
+      return new URL((await begin({ ...FLOW, client: client({ quirks }), fetch: nobody })).url);
+    };
+    const url = await asked([{ name: "authorization-fragment", value: "redirect_here" }]);
+    expect([url.hash, url.searchParams.get("state")]).toEqual(["#redirect_here", FLOW.state]);
+    expect((await asked([])).hash).toBe("");
   });
 
   it("sends a nonce without “openid” only where the data says so", async () => {

@@ -11,6 +11,8 @@ export interface Seen {
   /** The URL that was asked for, with the provider's real host. */
   url: URL;
   headers: IncomingMessage["headers"];
+  /** What the client would present on a real connection (PEM). */
+  certificate?: string;
   body: string;
   /** The body as a form or as JSON, by its content type. */
   parameters: Record<string, string>;
@@ -44,7 +46,8 @@ export async function simulateProvider(answer: (request: Seen) => Reply | undefi
       const target = new URL(url);
       const headers = new Headers(init.headers);
       headers.set("x-simulated-origin", target.origin);
-      const { timeoutMs, maxBytes: _limit, ...rest } = init;
+      const { timeoutMs, maxBytes: _limit, tls, ...rest } = init;
+      if (tls) headers.set("x-simulated-certificate", Buffer.from(tls.cert).toString("base64"));
       const signal = timeoutMs ? AbortSignal.timeout(timeoutMs) : null;
       return fetch(`${origin}${target.pathname}${target.search}`, { ...rest, headers, signal });
     },
@@ -99,15 +102,17 @@ async function serve(req: IncomingMessage, res: ServerResponse, seen: Seen[], an
   const url = new URL(req.url ?? "/", String(req.headers["x-simulated-origin"]));
   const json = req.headers["content-type"]?.includes("json") ?? false;
   const parameters = json ? JSON.parse(body) : Object.fromEntries(new URLSearchParams(body));
-  const request: Seen = { method: req.method ?? "", url, headers: req.headers, body, parameters };
+  const { "x-simulated-certificate": shown, ...headers } = req.headers;
+  const certificate = shown && Buffer.from(String(shown), "base64").toString();
+  const request: Seen = { method: req.method ?? "", url, headers, ...(certificate && { certificate }), body, parameters };
   seen.push(request);
   const reply = answer(request) ?? { status: 404, body: { error: "not_found" } };
   const text = typeof reply.body === "string" ? reply.body : JSON.stringify(reply.body ?? {});
-  const headers = { "content-type": "application/json", ...reply.headers };
+  const answered = { "content-type": "application/json", ...reply.headers };
   if (reply.cut) {
-    res.writeHead(200, { ...headers, "content-length": String(text.length) }).write(text.slice(0, text.length / 2));
+    res.writeHead(200, { ...answered, "content-length": String(text.length) }).write(text.slice(0, text.length / 2));
     setTimeout(() => res.destroy(), 20);
-  } else res.writeHead(reply.status ?? 200, headers).end(text);
+  } else res.writeHead(reply.status ?? 200, answered).end(text);
 }
 
 async function close(server: Server): Promise<void> {

@@ -43,7 +43,7 @@ export async function startTestApp(
     dataDirectory,
     async close() {
       await app.close(1_000);
-      if (!options.dataDirectory) await rm(dataDirectory, { recursive: true, force: true });
+      if (!options.dataDirectory) await rm(dataDirectory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
     },
   };
 }

@@ -152,7 +152,7 @@ export async function startCanaryWorld(env: Record<string, string> = {}): Promis
     },
     async close() {
       await stop();
-      await rm(dataDirectory, { recursive: true, force: true });
+      await rm(dataDirectory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
     },
     async searchDisk() {
       await stop();

@@ -20,8 +20,8 @@ export function findBinary(...names: string[]): string | null {
   return found;
 }
 
-/** The same for what is too large to be asked of everybody. */
-export function findOptional(...names: string[]): string | null {
+/** The path of the first of them that is there. */
+function findOptional(...names: string[]): string | null {
   const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin", "/sbin"];
   for (const path of names.flatMap((name) => folders.map((folder) => resolve(folder, name)))) {
     try {

@@ -11,6 +11,9 @@ export interface FakeCluster {
   /** Other nodes that it tells of, by IPv4 address. */
   peers?: string[];
   certificate?: { key: string; cert: string };
+  /** User and password, each after a zero byte. */
+  login?: string;
+  authenticator?: string;
 }
 
 const OP = {
@@ -23,13 +26,14 @@ const OP = {
   QUERY: 7,
   RESULT: 8,
   REGISTER: 11,
+  AUTH_CHALLENGE: 14,
   AUTH_RESPONSE: 15,
   AUTH_SUCCESS: 16,
 } as const;
 const VERSION = 4;
 const HEADER_BYTES = 9;
 
-export function startFakeCassandra({ peers = [], certificate }: FakeCluster = {}): Promise<FakeCassandra> {
+export function startFakeCassandra(cluster: FakeCluster = {}): Promise<FakeCassandra> {
   return rawServer((socket) => {
     let pending = Buffer.alloc(0);
     socket.on("data", (piece: Buffer) => {
@@ -38,13 +42,16 @@ export function startFakeCassandra({ peers = [], certificate }: FakeCluster = {}
       while (pending.byteLength >= HEADER_BYTES && pending.byteLength >= HEADER_BYTES + pending.readUInt32BE(5)) {
         const frame = pending.subarray(0, HEADER_BYTES + pending.readUInt32BE(5));
         pending = pending.subarray(frame.byteLength);
-        answer(socket, frame, peers);
+        answer(socket, frame, cluster);
       }
     });
-  }, certificate);
+  }, cluster.certificate);
 }
 
-function answer(socket: net.Socket, frame: Buffer, peers: string[]): boolean {
+const PASSWORDS = "org.apache.cassandra.auth.PasswordAuthenticator";
+
+function answer(socket: net.Socket, frame: Buffer, cluster: FakeCluster): boolean {
+  const { peers = [], login = "\0ada\0correct-horse", authenticator = PASSWORDS } = cluster;
   const [version = 0, opcode, body] = [frame[0], frame[4], frame.subarray(HEADER_BYTES)];
   const reply = (code: number, ...parts: Buffer[]): boolean => {
     const whole = Buffer.concat(parts);
@@ -58,10 +65,11 @@ function answer(socket: net.Socket, frame: Buffer, peers: string[]): boolean {
     case OP.OPTIONS:
       return reply(OP.SUPPORTED, short(0));
     case OP.STARTUP:
-      return reply(OP.AUTHENTICATE, string("org.apache.cassandra.auth.PasswordAuthenticator"));
+      return reply(OP.AUTHENTICATE, string(authenticator));
     case OP.AUTH_RESPONSE:
-      if (!body.subarray(4).equals(Buffer.from("\0ada\0correct-horse")))
-        return fail(0x0100, "Provided username and/or password are incorrect");
+      if (authenticator !== PASSWORDS && body.subarray(4).equals(Buffer.from("PLAIN")))
+        return reply(OP.AUTH_CHALLENGE, int(11), text("PLAIN-START"));
+      if (!body.subarray(4).equals(Buffer.from(login))) return fail(0x0100, "Provided username and/or password are incorrect");
       return reply(OP.AUTH_SUCCESS, int(-1));
     case OP.REGISTER:
       return reply(OP.READY);

@@ -65,7 +65,7 @@ export async function startHttpFace(options: Partial<HttpOptions> = {}) {
     await services.hub.close();
     await services.egress.close();
     await database.close();
-    await rm(dataDirectory, { recursive: true, force: true });
+    await rm(dataDirectory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   }
 
   return { url: publicUrl, services, apiKey, projectId, trace, http, close, newSession: () => newSession(services, projectId) };

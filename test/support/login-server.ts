@@ -23,6 +23,8 @@ export interface LoginPlace {
   says: string;
   /** A login is answered with 200 and nothing. */
   mute: boolean;
+  /** Refresh tokens have a line break in them. */
+  broken: boolean;
 }
 
 export interface LoginServer extends AsyncDisposable {
@@ -32,7 +34,9 @@ export interface LoginServer extends AsyncDisposable {
   lead(app: TestApp): void;
 }
 
-const fresh = () => ({ seen: [], live: new Set<string>(), refusing: null, forgetful: false, says: "Not these.", mute: false });
+const fresh = () => ({
+  ...{ seen: [], live: new Set<string>(), refusing: null, forgetful: false, says: "Not these.", mute: false, broken: false },
+});
 
 interface Arrived {
   method: string;
@@ -121,7 +125,7 @@ function answer(place: LoginPlace, arrived: Arrived, response: ServerResponse): 
     if (place.mute) return json(response, 200, {});
     if (last) return logIn(place, "logged in", response);
     seen.push(`step ${step + 1}`);
-    const answers = Object.entries(scheme.login[step]!.keep ?? {}).map(([name, path]) => [path, keptValue(name)] as const);
+    const answers = (scheme.login[step]!.keep ?? []).map(({ name, path }) => [path, keptValue(name)] as const);
     return json(response, 200, objectOf(answers));
   }
   const token = [...place.live].find((one) => isApplied(place, arrived, one));
@@ -132,7 +136,7 @@ function answer(place: LoginPlace, arrived: Arrived, response: ServerResponse): 
 const keptValue = (name: string) => `kept ${name}`;
 
 function kept({ scheme, typed }: LoginPlace): Record<string, unknown> {
-  const names = scheme.login.flatMap(({ keep = {} }) => Object.keys(keep));
+  const names = scheme.login.flatMap(({ keep = [] }) => keep.map(({ name }) => name));
   return { ...typed, ...Object.fromEntries(names.map((name) => [name, keptValue(name)])) };
 }
 
@@ -152,7 +156,7 @@ function logIn(place: LoginPlace, how: string, response: ServerResponse): Server
   seen.push(how);
   const members: (readonly [string, unknown])[] = [];
   if (scheme.refreshToken) {
-    const refreshToken = `refresh-${number}`;
+    const refreshToken = `refresh-${number}${place.broken ? "\nX-Other: 1" : ""}`;
     refreshTokens.set(place, new Map([[refreshToken, token]]));
     members.push([scheme.refreshToken[0]!, refreshToken]);
   }
@@ -210,7 +214,9 @@ function differences(request: LoginRequest, arrived: Arrived, values: Record<str
   const isForm = request.bodyFormat === "FORM";
   if (!body) return arrived.body === "" ? wrong : [...wrong, "body"];
   if (arrived.headers["content-type"] !== (isForm ? "application/x-www-form-urlencoded" : "application/json")) wrong.push("type");
-  const expected = isForm ? Object.entries(body).map(([name, value]) => [name, String(value)]) : body;
+  // In a form, an empty parameter is one that is left out.
+  const entries = Object.entries(body).filter(([, value]) => value !== "");
+  const expected = isForm ? entries.map(([name, value]) => [name, String(value)]) : body;
   const given = isForm ? [...new URLSearchParams(arrived.body)] : JSON.parse(arrived.body);
   if (JSON.stringify(expected) !== JSON.stringify(given)) wrong.push("body");
   return wrong;

@@ -130,6 +130,10 @@ export const CASES: Record<string, Case> = {
     // By externalId it is the owner, whose sessions this test still needs: only what must not be found is tried.
     ids: { "input.user.id": "SpareUser" },
   },
+  "Mutation.createConnectLink": {
+    ...ofUser("SpareUser"),
+    ids: { ...ofUser("SpareUser").ids, "input.connectorSlugs[]": "Slug" },
+  },
   "Mutation.initiateConnection": {
     variables: (ids, isSession) => ({
       input: { target: { authConfigId: ids.AuthConfig }, ...(!isSession && { user: { id: ids.User } }) },
@@ -143,6 +147,8 @@ export const CASES: Record<string, Case> = {
     },
   },
   "Mutation.cancelConnectionRequest": byId("SpareConnectionRequest", {}, "SpareConnectionRequest"),
+  "Mutation.submitConnectionForm": byId("SpareFormRequest", { fields: {} }, "SpareFormRequest"),
+  "Mutation.retryConnectionRequest": byId("SpareEndedRequest", {}, "SpareEndedRequest"),
   "Mutation.confirmConnection": {
     variables: (ids) => ({ input: { verification: "nobody-was-given-this", user: { id: ids.User } } }),
     ids: { "input.user.id": "User", "input.user.externalId": "ExternalId" },

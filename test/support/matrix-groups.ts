@@ -32,7 +32,15 @@ export const GROUPS: { row: string; fields: string[]; keys: string[]; session: s
     row: "create and update connectors, configs; diagnose, validate; users, sessions, links; import, refresh; confirmConnection; use, proxy, callApi",
     fields: [
       ...["createConnector", "updateConnector", "createAuthConfig", "updateAuthConfig", "setAuthConfigEnabled", "upsertUser"],
-      ...["createUserSession", "revokeUserSessions", "importCredential", "refreshCredential", "callApi", "confirmConnection"],
+      ...[
+        "createUserSession",
+        "revokeUserSessions",
+        "createConnectLink",
+        "importCredential",
+        "refreshCredential",
+        "callApi",
+        "confirmConnection",
+      ],
       ...["diagnoseAuthConfig", "validateConnector"],
     ].map((name) => `Mutation.${name}`),
     keys: WRITERS,
@@ -42,7 +50,7 @@ export const GROUPS: { row: string; fields: string[]; keys: string[]; session: s
     row: "initiate, cancel, reauthorize, create and update static credentials, try, test, enable",
     fields: [
       ...["initiateConnection", "cancelConnectionRequest", "reauthorizeCredential", "updateCredential", "testCredential"],
-      ...["createCredential", "tryCredential", "setCredentialEnabled"],
+      ...["createCredential", "tryCredential", "setCredentialEnabled", "submitConnectionForm", "retryConnectionRequest"],
     ].map((name) => `Mutation.${name}`),
     keys: WRITERS,
     session: "own",

@@ -15,6 +15,8 @@ export type Kind =
   | "SpareUser"
   | "SpareCredential"
   | "SpareConnectionRequest"
+  | "SpareFormRequest"
+  | "SpareEndedRequest"
   | "SpareApiKey"
   | "SpareWebhook"
   | "TypedAuthConfig"
@@ -54,6 +56,12 @@ const CreateProject = graphql(`
 const UpdateProject = graphql(`
   mutation MatrixReturnUrls($input: UpdateProjectInput!) {
     updateProject(input: $input) { __typename }
+  }
+`);
+
+const CancelRequest = graphql(`
+  mutation MatrixCancel($id: ID!) {
+    cancelConnectionRequest(input: { id: $id }) { __typename }
   }
 `);
 
@@ -160,6 +168,13 @@ async function makeSide(app: TestApp, name: string): Promise<Side> {
       (await connect(app, key, { authConfigId: AuthConfig, userId: owner.id, choice: { account: "grace" } })).credential!.id,
     SpareConnectionRequest: async () =>
       (await initiate(app, key, { target: { authConfigId: AuthConfig }, user: { id: owner.id } })).id,
+    SpareFormRequest: async () =>
+      (await initiate(app, key, { target: { authConfigId: typed.authConfigId }, user: { id: owner.id } })).id,
+    SpareEndedRequest: async () => {
+      const { id } = await initiate(app, key, { target: { authConfigId: AuthConfig }, user: { id: owner.id } });
+      await run(app, key, CancelRequest, { id });
+      return id;
+    },
     SpareApiKey: async () => (await createKey(app, key, { role: "VIEWER" })).id,
     SpareWebhook: () => makeWebhook(app, key),
   };

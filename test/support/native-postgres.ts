@@ -49,7 +49,7 @@ export async function startPostgresWithLogins(
     port: Number(new URL(url).port),
     async stop() {
       await server.stop();
-      rmSync(directory, { recursive: true, force: true });
+      rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
     },
   };
 }

@@ -26,16 +26,6 @@ function isLocalName(host: string): boolean {
   return /^(.+\.)?localhost\.?$/.test(host);
 }
 
-const connect = net.Socket.prototype.connect;
-net.Socket.prototype.connect = function (this: net.Socket, ...args: unknown[]) {
-  const host = hostOf(args);
-  if (host !== null && !isLocalName(host) && !isMissingName(host)) {
-    this.destroy(new NetworkOffError(host));
-    return this;
-  }
-  return Reflect.apply(connect, this, args);
-} as typeof connect;
-
 /** The host that is connected to; null for a unix socket and for a descriptor that is open already. */
 function hostOf(args: unknown[]): string | null {
   // net.connect passes its arguments on as one array.
@@ -60,18 +50,36 @@ function refusal(host: string): Error | null {
 
 type Lookup = (host: string, ...rest: unknown[]) => unknown;
 
-const lookup = dns.lookup as unknown as Lookup;
-dns.lookup = ((host: string, ...rest: unknown[]) => {
-  const error = refusal(host);
-  if (!error) return lookup(host, ...rest);
-  process.nextTick(rest.at(-1) as (error: Error) => void, error);
-}) as unknown as typeof dns.lookup;
+function switchOff(): void {
+  const connect = net.Socket.prototype.connect;
+  net.Socket.prototype.connect = function (this: net.Socket, ...args: unknown[]) {
+    const host = hostOf(args);
+    if (host !== null && !isLocalName(host) && !isMissingName(host)) {
+      this.destroy(new NetworkOffError(host));
+      return this;
+    }
+    return Reflect.apply(connect, this, args);
+  } as typeof connect;
 
-const lookupPromise = dns.promises.lookup as unknown as Lookup;
-dns.promises.lookup = (async (host: string, ...rest: unknown[]) => {
-  const error = refusal(host);
-  if (error) throw error;
-  return lookupPromise(host, ...rest);
-}) as unknown as typeof dns.promises.lookup;
+  const lookup = dns.lookup as unknown as Lookup;
+  dns.lookup = ((host: string, ...rest: unknown[]) => {
+    const error = refusal(host);
+    if (!error) return lookup(host, ...rest);
+    process.nextTick(rest.at(-1) as (error: Error) => void, error);
+  }) as unknown as typeof dns.lookup;
 
-syncBuiltinESMExports();
+  const lookupPromise = dns.promises.lookup as unknown as Lookup;
+  dns.promises.lookup = (async (host: string, ...rest: unknown[]) => {
+    const error = refusal(host);
+    if (error) throw error;
+    return lookupPromise(host, ...rest);
+  }) as unknown as typeof dns.promises.lookup;
+
+  syncBuiltinESMExports();
+}
+
+/** This runs before every file of a worker, and a worker has one network. */
+const DONE = Symbol.for("moorline.network-off");
+const here = globalThis as { [DONE]?: true };
+if (!here[DONE]) switchOff();
+here[DONE] = true;

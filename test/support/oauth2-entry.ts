@@ -7,6 +7,7 @@ import type {
   FieldDefinition,
   OAuth2SchemeDefinition,
 } from "../../src/catalogue/types.ts";
+import { LOCALHOST } from "./certificate.ts";
 
 /** What a provider is, read from a connector's data a second time and in the simplest way: the code under test reads it in its own. */
 
@@ -36,10 +37,22 @@ const SAMPLES = [
   "acme.my",
 ];
 
+/** What an address of the provider's looks like whose parts are read one by one. */
+function inPlaceOfClasses(shape: string): string {
+  return shape
+    .replaceAll(/\[[^\]]*\](?:[+*]|\{[^}]*\})?/g, "acme1")
+    .replaceAll(/[()]|\/\?$/g, "")
+    .replaceAll("\\.", ".");
+}
+
 function sample(field: FieldDefinition, scheme: Scheme): unknown {
   if (field.type === "ENUM") return field.options!.at(-1)!.value;
-  if (field.type === "FILE" || (field.name === "clientSecret" && scheme.tokenAuthMethod === "PRIVATE_KEY_JWT"))
-    return pem(RSA.privateKey);
+  if (field.type === "FILE" && !("clientCertificate" in scheme)) return pem(RSA.privateKey);
+  if (field.name === "clientSecret" && scheme.tokenAuthMethod === "PRIVATE_KEY_JWT") return pem(RSA.privateKey);
+  if (scheme.type === "OAUTH2_CLIENT_CREDENTIALS" && scheme.clientCertificate) {
+    if (field.name === "clientCertificate") return LOCALHOST.cert;
+    if (field.name === "clientPrivateKey") return LOCALHOST.key;
+  }
   if (field.name === "clientId") return "the client:ö";
   if (field.name === "clientSecret") return "s3cret&ö";
   const candidates = [...(field.type === "HOST" && !field.pattern ? ["own.example.org"] : []), field.example ?? "", ...SAMPLES];
@@ -71,7 +84,7 @@ export function told(value: DiscoveredValue): string {
   const inner = [...(value.options ?? []), ...SAMPLES];
   const plain = (text: string) => text.replaceAll("\\.", ".");
   const candidates = around ? inner.map((one) => plain(around[1]!) + one + plain(around[3]!)) : inner;
-  const found = candidates.find((one) => pattern.test(one));
+  const found = [...candidates, inPlaceOfClasses(shape)].find((one) => pattern.test(one));
   if (found === undefined) throw new Error(`No sample fits ${value.name}: ${value.pattern}`);
   return found;
 }
@@ -82,11 +95,15 @@ export function discovered(value: DiscoveredValue): string {
   return match[1] ?? match[0];
 }
 
+/** What stands for a value that is another one each time. */
+export const ANYTHING = "anything";
+
 export function filled(template: string, values: Values, more: Record<string, string> = {}, encode = (text: string) => text) {
   return template
     .replace(/\{connection\.(\w+)(?:\|([^{}]*))?\}/g, (_, name: string, fallback = "") =>
       values[name] === undefined ? fallback : encode(String(values[name])),
     )
+    .replace(/\{random\}/g, ANYTHING)
     .replace(/\{(client\.id|token)\}/g, (_, name: string) => encode(more[name]!));
 }
 
@@ -115,11 +132,11 @@ export function tokenAnswer(scheme: Scheme, scopes: readonly string[], tokens: {
   const separator = has("scope-commas") ? "," : (scheme.scopeSeparator ?? " ");
   const nested: Record<string, unknown> = {
     token_type: has("token-type-other") ? "User Access Token" : "Bearer",
-    ...(tokens.refresh && { refresh_token: tokens.refresh }),
     ...(!has("scope-in-callback") && scopes.length > 0 && { scope: scopes.join(separator) }),
     ...(!has("expires-at") && { expires_in: has("expires-in-zero") ? 0 : has("expires-in-milliseconds") ? 3_600_000 : 3600 }),
   };
   setAt(nested, quirk(scheme, "access-token-named")?.value ?? "access_token", tokens.access);
+  if (tokens.refresh) setAt(nested, quirk(scheme, "refresh-token-named")?.value ?? "refresh_token", tokens.refresh);
   const expiresAt = quirk(scheme, "expires-at")?.value;
   if (expiresAt) setAt(nested, expiresAt, new Date(Date.now() + 3_600_500).toISOString());
   const path = quirk(scheme, "token-answer-nested")?.value;
@@ -131,6 +148,14 @@ export function tokenAnswer(scheme: Scheme, scopes: readonly string[], tokens: {
   for (const value of scheme.discovered ?? []) if (value.from === "tokenAnswer") setAt(body, value.path, told(value));
   const account = scheme.type === "OAUTH2" && scheme.account?.source === "tokenAnswer" ? scheme.account : null;
   for (const at of [account?.id[0], account?.name?.[0]]) if (at) setAt(body, at, "account-1");
+  return body;
+}
+
+/** What the provider says to the call that it wants with each new token. */
+export function followUpAnswer(scheme: Scheme, session: string): Record<string, unknown> {
+  const body: Record<string, unknown> = {};
+  for (const value of scheme.discovered ?? []) if (value.from === "followUp") setAt(body, value.path, told(value));
+  if (scheme.followUp?.token) setAt(body, scheme.followUp.token[0]!, session);
   return body;
 }
 

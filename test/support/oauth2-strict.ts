@@ -1,9 +1,12 @@
+import { createHmac } from "node:crypto";
 import type { OAuth2SchemeDefinition } from "../../src/catalogue/types.ts";
 import type { Reply, Seen } from "../schemes/support.ts";
 import {
+  ANYTHING,
   claimsOf,
   type Entry,
   filledUrl,
+  followUpAnswer,
   idToken,
   JWKS,
   mapped,
@@ -54,22 +57,32 @@ export function strictProvider(entry: Entry, values: Values, client: Client, sco
     return a === b;
   }
 
+  /** What we are known by. */
+  function redirectUri(): string {
+    const own = scheme.type === "OAUTH2" && scheme.redirectUri;
+    return own ? mapped({ own }, values).own! : client.redirectUri;
+  }
+
   function authorize(href: string): URLSearchParams {
     const own = scheme as OAuth2SchemeDefinition;
+    const asked = (name: "client_id" | "redirect_uri" | "response_type" | "state") =>
+      own.authorizationParameterNames?.[name] ?? (name === "response_type" || name === "state" ? name : named(scheme, name));
     const expected = url(own.authorizationUrl);
     const got = new URL(href);
     const [route, inHash] = got.hash.split("?");
-    same("page", [got.origin, got.pathname, route], [expected.origin, expected.pathname, expected.hash]);
+    const fragment = quirk(scheme, "authorization-fragment")?.value;
+    const hash = fragment ? `#${fragment}` : expected.hash;
+    same("page", [got.origin, got.pathname, route], [expected.origin, expected.pathname, hash]);
     const query = Object.fromEntries(expected.hash ? new URLSearchParams(inHash) : got.searchParams);
-    const { state = "", nonce, code_challenge: challenge, ...rest } = query;
+    const { [asked("state")]: state = "", nonce, code_challenge: challenge, ...rest } = query;
     const type = quirk(scheme, "response-type")?.value ?? "code";
     const plain = quirk(scheme, "pkce-plain") !== undefined;
     same("authorization request", rest, {
       ...Object.fromEntries(expected.searchParams),
       ...mapped(own.authorizationParameters, values, more),
-      [named(scheme, "client_id")]: client.id,
-      [named(scheme, "redirect_uri")]: client.redirectUri,
-      ...(type !== "none" && { response_type: type }),
+      [asked("client_id")]: client.id,
+      [asked("redirect_uri")]: redirectUri(),
+      ...(type !== "none" && { [asked("response_type")]: type }),
       ...(scopes.length > 0 && { scope: scopes.join(scheme.scopeSeparator ?? " ") }),
       ...(own.resource && mapped({ resource: own.resource }, values)),
       ...(own.pkce !== false && { code_challenge_method: plain ? "plain" : "S256" }),
@@ -77,7 +90,10 @@ export function strictProvider(entry: Entry, values: Values, client: Client, sco
     same("nonce", nonce !== undefined, scopes.includes("openid") || quirk(scheme, "nonce-always") !== undefined);
     same("challenge", challenge !== undefined, own.pkce !== false);
     Object.assign(authorization, { challenge, plain, nonce });
-    const callback = new URLSearchParams({ [quirk(scheme, "code-param")?.value ?? "code"]: CODE, state });
+    const answered = own.consentAnswer
+      ? mapped(own.consentAnswer, values, more)
+      : { [quirk(scheme, "code-param")?.value ?? "code"]: CODE };
+    const callback = new URLSearchParams({ ...answered, [asked("state")]: state });
     for (const value of scheme.discovered ?? []) if (value.from === "callback") callback.set(value.path, told(value));
     if (quirk(scheme, "scope-in-callback")) callback.set("scope", scopes.join(","));
     if (own.issuer) callback.set("iss", own.issuer);
@@ -95,12 +111,31 @@ export function strictProvider(entry: Entry, values: Values, client: Client, sco
     else same("query", Object.fromEntries(request.url.searchParams), Object.fromEntries(url(template).searchParams));
     const fixed = inUrl ? [...url(template).searchParams.keys()] : [];
     const rest = Object.fromEntries(Object.entries(sent).filter(([name]) => !fixed.includes(name)));
-    for (const [name, value] of Object.entries(mapped(scheme.tokenHeaders, values, more)))
-      same(`header ${name}`, request.headers[name], value);
+    for (const [name, value] of Object.entries(mapped(scheme.tokenHeaders, values, more))) hasHeader(request, name, value);
+    presents(request);
     return rest;
   }
 
+  function hasHeader(request: Seen, name: string, value: string): void {
+    const got = request.headers[name];
+    if (value === ANYTHING) same(`header ${name}`, /^[\w-]{8,}$/.test(String(got)), true);
+    else same(`header ${name}`, got, value);
+  }
+
+  /** Where the client has a certificate, each call comes with it, and with no other's. */
+  function presents(request: Seen): void {
+    const own = scheme.type === "OAUTH2_CLIENT_CREDENTIALS" ? scheme.clientCertificate : undefined;
+    same("certificate", request.certificate ?? null, own ? mapped({ own: own.certificate }, values).own! : null);
+  }
+
   function withoutClient(request: Seen, { ...sent }: Record<string, unknown>): Record<string, unknown> {
+    const signature = scheme.type === "OAUTH2" && scheme.tokenRequestSignature;
+    if (signature) {
+      const time = String(request.headers[signature.timeHeader]);
+      const wanted = createHmac("sha256", client.secret!).update(request.body + time);
+      same("signature", request.headers[signature.signatureHeader], wanted.digest("hex"));
+      return sent;
+    }
     const [id, secret] = [named(scheme, "client_id"), named(scheme, "client_secret")];
     const basic = quirk(scheme, "basic-secret-only") ? [client.secret!, ""] : [client.id, client.secret!];
     const encoded = basic.map((one) => new URLSearchParams({ "": one }).toString().slice(1)).join(":");
@@ -134,15 +169,24 @@ export function strictProvider(entry: Entry, values: Values, client: Client, sco
   function tokenRequest(request: Seen): Reply | undefined {
     const own = scheme as OAuth2SchemeDefinition;
     const resource = own.resource ? mapped({ resource: own.resource }, values) : {};
-    if (scheme.type === "OAUTH2_CLIENT_CREDENTIALS") {
+    if (scheme.followUp && at(request, scheme.followUp.url)) {
+      const token = ACCESS[asked.includes("refresh") ? 1 : 0]!;
+      const { parameters } = scheme.followUp;
+      same("follow-up", request.method, scheme.followUp.method ?? "GET");
+      same("follow-up", Object.fromEntries(request.url.searchParams), mapped(parameters, values, { ...more, token }));
+      same("follow-up", request.headers.authorization, parameters ? undefined : `Bearer ${token}`);
+      return { body: followUpAnswer(scheme, `session-${token}`) };
+    }
+    if (scheme.type === "OAUTH2_CLIENT_CREDENTIALS" || scheme.consentAnswer) {
       if (!at(request, scheme.tokenUrl)) return undefined;
-      asked.push("token");
+      asked.push(asked.includes("token") ? "refresh" : "token");
       same("token request", withoutClient(request, parametersOf(request, scheme.tokenUrl)), {
         ...mapped(scheme.tokenParameters, values, more),
         ...(scopes.length > 0 && { scope: scopes.join(scheme.scopeSeparator ?? " ") }),
         grant_type: quirk(scheme, "grant-type")?.value ?? "client_credentials",
       });
-      return { body: tokenAnswer(scheme, scopes, { access: ACCESS[0]!, refresh: null }) };
+      const access = ACCESS[asked.includes("refresh") ? 1 : 0]!;
+      return { body: tokenAnswer(scheme, scopes, { access, refresh: null }) };
     }
     for (const [step, first, next] of [
       [own.longLived, ACCESS[0], ACCESS[1]],
@@ -160,8 +204,12 @@ export function strictProvider(entry: Entry, values: Values, client: Client, sco
     if (!isRefresh && !at(request, own.tokenUrl)) return undefined;
     asked.push(isRefresh ? "refresh" : "token");
     const sent = withoutClient(request, parametersOf(request, isRefresh ? refreshUrl : own.tokenUrl));
+    if (own.tokenRequestSignature) {
+      same("token request", sent, { code: CODE });
+      return { body: tokenAnswer(scheme, scopes, { access: ACCESS[0]!, refresh: null }) };
+    }
     if (isRefresh) {
-      const redirect = quirk(scheme, "redirect-uri-on-refresh") && { [named(scheme, "redirect_uri")]: client.redirectUri };
+      const redirect = quirk(scheme, "redirect-uri-on-refresh") && { [named(scheme, "redirect_uri")]: redirectUri() };
       const extra = { ...mapped(own.refreshParameters, values, more), ...resource, ...redirect };
       same("refresh", sent, { ...extra, grant_type: "refresh_token", refresh_token: REFRESH });
       return { body: tokenAnswer(scheme, scopes, { access: ACCESS[1]!, refresh: null }) };
@@ -172,7 +220,7 @@ export function strictProvider(entry: Entry, values: Values, client: Client, sco
       ...resource,
       grant_type: "authorization_code",
       [named(scheme, "code")]: CODE,
-      [named(scheme, "redirect_uri")]: client.redirectUri,
+      [named(scheme, "redirect_uri")]: redirectUri(),
     });
     const proof = authorization.plain ? verifier : s256(String(verifier));
     if (own.pkce === false) same("verifier", verifier, undefined);
@@ -189,10 +237,12 @@ export function strictProvider(entry: Entry, values: Values, client: Client, sco
 
   /** Whether a call carries the token as the data say. */
   function carries(request: Seen, own: { headers?: Record<string, string> } | undefined): void {
-    const token = asked.includes("refresh") ? ACCESS[(scheme as OAuth2SchemeDefinition).longLived ? 2 : 1]! : present();
+    const last = asked.includes("refresh") ? ACCESS[(scheme as OAuth2SchemeDefinition).longLived ? 2 : 1]! : present();
+    const token = scheme.followUp?.token ? `session-${last}` : last;
     const apply = scheme.apply ?? { headers: { authorization: "Bearer {token}" } };
     const headers = { ...mapped(apply.headers, values, { ...more, token }), ...mapped(own?.headers, values, { ...more, token }) };
-    for (const [name, value] of Object.entries(headers)) same(`header ${name}`, request.headers[name], value);
+    for (const [name, value] of Object.entries(headers)) hasHeader(request, name, value);
+    presents(request);
     for (const [name, value] of Object.entries(mapped(apply.query, values, { ...more, token })))
       same(`query ${name}`, request.url.searchParams.get(name), value);
   }

@@ -49,7 +49,7 @@ export interface StrictServer {
 /** `ttlSeconds` of the access tokens; `graceMs` in which a replaced refresh token works on, with the modes that have that. */
 export async function startStrictServer({ ttlSeconds = 3_600, graceMs = 60_000 } = {}): Promise<StrictServer> {
   const directory = mkdtempSync(join(tmpdir(), "moorline-strict-"));
-  cleanups.push(() => rmSync(directory, { recursive: true, force: true }));
+  cleanups.push(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }));
   const file = join(directory, "requests.log");
   const env = { STRICT_LOG: file, STRICT_TTL: String(ttlSeconds), STRICT_GRACE_MS: String(graceMs) };
   const child = start("test/support/strict-server.ts", env);

@@ -80,7 +80,7 @@ export async function startPropertyWorld(): Promise<PropertyWorld> {
         `UPDATE "KeyRotation" SET "status" = 'DONE', "finishedAt" = moorline_now()`,
         [],
       );
-    if (consumes && /\.(cancel|delete|revoke)/.test(root)) await world.home.renew(consumes);
+    if (consumes && /\.(cancel|delete|retry|revoke|submit)/.test(root)) await world.home.renew(consumes);
   }
 
   return { ...world, resolve, goodInput, mend };

@@ -84,7 +84,7 @@ export async function createSession(
   app: Pick<App, "url">,
   key: string,
   userId: string,
-  more: { connectorSlugs?: string[]; expiresInSeconds?: number } = {},
+  more: { connectorSlugs?: string[]; expiresInSeconds?: number; locale?: string } = {},
 ) {
   const { createUserSession } = await run(app, key, CreateSession, { input: { user: { id: userId }, ...more } });
   return payload(createUserSession, "CreateUserSessionPayload").token;

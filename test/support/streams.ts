@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createClient } from "graphql-ws";
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import { WebSocket } from "ws";
 
 interface Message {
@@ -30,6 +30,8 @@ export interface SubscribeOptions {
   variables?: object;
   /** Times graphql-ws's client connects again by itself. */
   retryAttempts?: number;
+  /** The language of what is said. */
+  locale?: string;
 }
 
 export type Subscribe = <Frame>(options: SubscribeOptions) => Subscribed<Frame>;
@@ -54,8 +56,7 @@ function collector<Frame>(completed: Promise<void>) {
     }
   }
   async function take(count: number): Promise<Frame[]> {
-    let seen = 0;
-    await until(() => ++seen >= count || frames.length >= count);
+    await until(() => frames.length >= count);
     return frames.slice(0, count);
   }
   /** The value of the one root field. */
@@ -64,12 +65,19 @@ function collector<Frame>(completed: Promise<void>) {
 }
 
 /** graphql-ws's own client. */
-export function overWebSocket<Frame>({ url, token, query, variables, retryAttempts = 0 }: SubscribeOptions): Subscribed<Frame> {
+export function overWebSocket<Frame>({
+  url,
+  token,
+  query,
+  variables,
+  retryAttempts = 0,
+  locale,
+}: SubscribeOptions): Subscribed<Frame> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const collected = collector<Frame>(promise);
   const client = createClient({
     url: `${url.replace(/^http/, "ws")}/graphql`,
-    connectionParams: { authorization: `Bearer ${token}` },
+    connectionParams: { authorization: `Bearer ${token}`, ...(locale && { locale }) },
     webSocketImpl: WebSocket,
     retryAttempts,
     retryWait: () => new Promise((again) => setTimeout(again, 50)),
@@ -96,14 +104,19 @@ export function overWebSocket<Frame>({ url, token, query, variables, retryAttemp
 }
 
 /** As an EventSource does, over fetch for the sake of the header: graphql-sse's distinct connections. */
-export function overEvents<Frame>({ url, token, query, variables }: SubscribeOptions): Subscribed<Frame> {
+export function overEvents<Frame>({ url, token, query, variables, locale }: SubscribeOptions): Subscribed<Frame> {
   const controller = new AbortController();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const collected = collector<Frame>(promise);
   async function read(): Promise<void> {
     const response = await fetch(`${url}/graphql`, {
       method: "POST",
-      headers: { "content-type": "application/json", accept: "text/event-stream", authorization: `Bearer ${token}` },
+      headers: {
+        "content-type": "application/json",
+        accept: "text/event-stream",
+        authorization: `Bearer ${token}`,
+        ...(locale && { "accept-language": locale }),
+      },
       body: JSON.stringify({ query: String(query), variables }),
       signal: controller.signal,
     });
@@ -140,6 +153,16 @@ async function* events(body: ReadableStream<Uint8Array>): AsyncGenerator<{ event
           .join("\n");
       if (field("event")) yield { event: field("event"), data: field("data") };
     }
+  }
+}
+
+/** Until one of this process's sockets is told to close with `code`, which a peer that has stopped reading does not see by itself. */
+export async function closing(code: number): Promise<void> {
+  const close = vi.spyOn(WebSocket.prototype, "close");
+  try {
+    await expect.poll(() => close.mock.calls.map(([given]) => given), { timeout: 15_000, interval: 10 }).toContain(code);
+  } finally {
+    close.mockRestore();
   }
 }
 
