@@ -64,8 +64,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     assertJobs(config);
     const { services, bootstrap, sandbox } = await compose(config, options, closers);
     const limits = { proxy: { ...proxyLimits(config), ...options.proxyLimits } };
-    const { exploration, metrics } = config;
-    const http = createHttpServer(services, { schema, exploration, metrics, limits, pages: options.pages });
+    const { exploration, metrics, trustedProxies } = config;
+    const http = createHttpServer(services, { schema, exploration, metrics, trustedProxies, limits, pages: options.pages });
     let drain = DRAIN_MS;
     // A token that a provider rotates while we leave is lost: a refresh that is on may take as long as its request may.
     closers.push(() => refreshesEnded(services, 2 * drain));

@@ -1,5 +1,5 @@
-import { isIP } from "node:net";
 import { join, resolve } from "node:path";
+import { readRange } from "./lib/addresses.ts";
 import { isOrigin, isReturnUrl } from "./lib/front-end.ts";
 import { StartError } from "./lib/start-error.ts";
 import { type ManagedAppSetting, managedApps } from "./managed-apps.ts";
@@ -22,6 +22,8 @@ export interface Config {
   corsOrigins: string[];
   allowedReturnUrls: string[];
   egressAllow: string[];
+  /** Reverse proxies whose `X-Forwarded-For` is believed. */
+  trustedProxies: string[];
   /** The operator's default developer apps; whether the catalogue has their connectors is checked where it is loaded. */
   managedApps: ManagedAppSetting[];
   /** Background jobs that this process leaves to others (src/jobs/index.ts has the names). */
@@ -55,7 +57,8 @@ export function readConfig(env: Env): Config {
     sandboxPort: integer(env, "MOORLINE_SANDBOX_PORT", 4001, 0, 65535),
     corsOrigins: list(env, "MOORLINE_CORS_ORIGINS").map((value) => origin("MOORLINE_CORS_ORIGINS", value)),
     allowedReturnUrls: list(env, "MOORLINE_ALLOWED_RETURN_URLS").map((value) => returnUrl("MOORLINE_ALLOWED_RETURN_URLS", value)),
-    egressAllow: list(env, "MOORLINE_EGRESS_ALLOW").map(addressRange),
+    egressAllow: list(env, "MOORLINE_EGRESS_ALLOW").map((value) => addressRange("MOORLINE_EGRESS_ALLOW", value)),
+    trustedProxies: list(env, "MOORLINE_TRUSTED_PROXIES").map(trustedProxy),
     managedApps: managedApps(env.MOORLINE_MANAGED_APPS, env),
     skipJobs: list(env, "MOORLINE_SKIP_JOBS"),
     proxy: {
@@ -163,14 +166,16 @@ function returnUrl(name: string, value: string): string {
   throw new StartError(`${name}: "${value}" is no complete URL without fragment, such as https://app.example.com/connected.`);
 }
 
-function addressRange(value: string): string {
-  const [address, prefix, ...rest] = value.split("/");
-  const family = isIP(address ?? "");
-  const bits = family === 4 ? 32 : 128;
-  if (!family || rest.length > 0 || (prefix !== undefined && (!/^\d+$/.test(prefix) || Number(prefix) > bits))) {
-    throw new StartError(`MOORLINE_EGRESS_ALLOW: "${value}" is neither an address nor a CIDR range such as 10.1.0.0/16.`);
-  }
-  return value;
+function addressRange(name: string, value: string): string {
+  if (readRange(value)) return value;
+  throw new StartError(`${name}: "${value}" is neither an address nor a CIDR range such as 10.1.0.0/16.`);
+}
+
+function trustedProxy(value: string): string {
+  const name = "MOORLINE_TRUSTED_PROXIES";
+  const range = addressRange(name, value);
+  if (readRange(range)?.bits !== 0) return range;
+  throw new StartError(`${name}: "${value}" is everybody, who could then say to be anybody. Name your reverse proxies only.`);
 }
 
 function logLevel(env: Env): string {

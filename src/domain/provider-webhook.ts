@@ -5,6 +5,7 @@ import { CHANNEL } from "../events/announce.ts";
 import { RequestError } from "../lib/errors.ts";
 import { decodeId, encodeId, newId } from "../lib/ids.ts";
 import { count } from "../lib/metrics.ts";
+import { createRateLimit } from "../lib/rate-limit.ts";
 import type { Secret } from "../lib/secret.ts";
 import type { SignedCall } from "../schemes/webhook-call.ts";
 import { checkSignature, type Refusal } from "../schemes/webhook-signature.ts";
@@ -34,6 +35,9 @@ const REFUSALS: Record<Refusal | QuestionRefusal, string> = {
   QUESTION_ODD: "This is not what the provider asks here.",
 };
 
+/** Wrong verify tokens in a minute. A provider asks once, when somebody has pressed a button. */
+const guesses = createRateLimit(10, 60_000, "Too many wrong verify tokens came from this address. Wait a minute.");
+
 interface Receiver {
   config: AuthConfig;
   definition: WebhookDefinition;
@@ -42,39 +46,41 @@ interface Receiver {
 /**
  * Takes what a provider posted to an auth config's `webhookUrl`: checks its signature, and passes it on to every webhook of the project
  * that wants `provider_webhook.received`. A call that the provider repeats under the same id is passed on once. A question is answered, and
- * passed on to nobody. Throws RequestError 404, 401 or 400.
+ * passed on to nobody. `from`: what wrong verify tokens are counted by, beside the config. Throws RequestError 404, 401, 400 or 429.
  */
 export async function receiveProviderWebhook(
   services: Services,
   publicId: string,
   call: SignedCall,
+  from: string,
 ): Promise<ProviderWebhookAnswer> {
   const receiver = await findReceiver(services, publicId);
   if (!receiver) throw new RequestError("BAD_REQUEST", "Nothing takes webhooks at this address.", 404);
   const { config, definition } = receiver;
   const secret = await demandSecret(services, receiver);
   const question = questionIn(definition, call);
-  if (question && !question.isSigned) return answer(services, config, question, secret);
+  if (question && !question.isSigned) return answer(services, config, question, { secret, from });
   const refusal = await checkSignature(definition.signature, secret, call, await services.database.now());
   if (refusal) throw refuse(services, config, refusal);
-  if (question) return answer(services, config, question, secret);
+  if (question) return answer(services, config, question, { secret, from });
   count("provider_webhooks", { outcome: "received" });
   await passOn(services, config, await told(services, config, readProviderWebhook(definition, call)));
   return thanksFor(definition);
 }
 
-/** What a provider asks by another method than POST. Null: nobody asks like that here. Throws RequestError 401 or 400. */
+/** What a provider asks by another method than POST. Null: nobody asks like that here. Throws RequestError 401, 400 or 429. */
 export async function answerProviderQuestion(
   services: Services,
   publicId: string,
   call: SignedCall,
+  from: string,
 ): Promise<ProviderWebhookAnswer | null> {
   const receiver = await findReceiver(services, publicId);
   if (receiver?.definition.challenge?.method !== call.method) return null;
   const secret = await demandSecret(services, receiver);
   const question = questionIn(receiver.definition, call);
   if (!question) throw refuse(services, receiver.config, "QUESTION_ODD");
-  return answer(services, receiver.config, question, secret);
+  return answer(services, receiver.config, question, { secret, from });
 }
 
 /** Where the provider posts to. */
@@ -118,8 +124,16 @@ async function secretOf(services: Services, { config, definition: { secret } }: 
   return config.hasWebhookSecret ? services.vault.open(services.database, configWebhookSecret(config)) : null;
 }
 
-function answer(services: Services, config: AuthConfig, question: ProviderQuestion, secret: Secret): ProviderWebhookAnswer {
+function answer(
+  services: Services,
+  config: AuthConfig,
+  question: ProviderQuestion,
+  { secret, from }: { secret: Secret; from: string },
+): ProviderWebhookAnswer {
+  const key = `${config.id} ${from}`;
+  guesses.take(key);
   const answered = answerTo(question, { secret, expectedToken: verifyTokenOf(secret, config.id) });
+  if (answered !== "VERIFY_TOKEN_WRONG") guesses.giveBack(key);
   if (typeof answered === "string") throw refuse(services, config, answered);
   count("provider_webhooks", { outcome: "challenge" });
   return answered;

@@ -1,5 +1,6 @@
 import dns from "node:dns";
-import net from "node:net";
+import type net from "node:net";
+import { addressList, plainAddress } from "../lib/addresses.ts";
 import { egressError } from "./errors.ts";
 
 /** IANA's IPv4 special-purpose registry (RFC 6890 and its successors): whatever is not a public unicast address. */
@@ -63,8 +64,8 @@ export function createGuard(options: GuardOptions): Guard {
   const exact = new Set((options.exact ?? []).map(({ host, port }) => targetKey(host, port)));
 
   function checkAddress(address: string, host: string): void {
-    const bare = unmapped(address);
-    if (allowed(bare) || blocked(bare) === false) return;
+    const plain = plainAddress(address);
+    if (plain && (allowed(plain) || !blocked(plain))) return;
     throw egressError("BLOCKED_ADDRESS", host, { requestSent: false });
   }
 
@@ -102,38 +103,4 @@ export function bareHost(host: string): string {
 
 function targetKey(host: string, port: number): string {
   return `${bareHost(host)} ${port}`;
-}
-
-/** True, false, or null for what is no address. Two lists, because BlockList matches an IPv4 address against IPv6 ranges in its mapped form. */
-function addressList(ranges: readonly string[]): (address: string) => boolean | null {
-  const lists = { ipv4: new net.BlockList(), ipv6: new net.BlockList() };
-  for (const range of ranges) {
-    const [address = "", prefix] = range.split("/");
-    const family = familyOf(address);
-    if (!family) throw new TypeError(`"${range}" is not an address or a CIDR range.`);
-    lists[family].addSubnet(address, prefix === undefined ? (family === "ipv4" ? 32 : 128) : Number(prefix), family);
-  }
-  return (address) => {
-    const family = familyOf(address);
-    return family && lists[family].check(address, family);
-  };
-}
-
-function familyOf(address: string): "ipv4" | "ipv6" | null {
-  // An address with a zone (fe80::1%eth0) is never public and in no range.
-  if (address.includes("%")) return null;
-  const family = net.isIP(address);
-  return family === 4 ? "ipv4" : family === 6 ? "ipv6" : null;
-}
-
-/** `::ffff:a.b.c.d` is the IPv4 address, in whatever spelling (RFC 4291 section 2.5.5.2). */
-function unmapped(address: string): string {
-  if (familyOf(address) !== "ipv6") return address;
-  const groups = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/.exec(new URL(`http://[${address}]`).hostname);
-  if (!groups) return address;
-  return groups
-    .slice(1)
-    .map((group) => Number.parseInt(group, 16))
-    .flatMap((number) => [number >> 8, number & 255])
-    .join(".");
 }

@@ -10,6 +10,7 @@ import {
 import { RequestError } from "../lib/errors.ts";
 import { createRateLimit } from "../lib/rate-limit.ts";
 import { mediaType, readBody } from "./body.ts";
+import { limitKey } from "./client-address.ts";
 import { readCookies } from "./cookies.ts";
 import type { Cors } from "./cors.ts";
 import type { Face } from "./options.ts";
@@ -44,7 +45,7 @@ export function dashboardSessionRoutes(face: Face, cors: Cors): Route[] {
       GET: route((visitor) => dashboardView(services, visitor)),
       POST: route(async (visitor, request, response) => {
         const proof = proofOf(await readObject(request, face.limits.formBytes));
-        const from = visitor.ip ?? "";
+        const from = limitKey(visitor.ip);
         // Counted before it is tried, so that a hundred at once are no way around it.
         failures.take(from);
         const { token, maxAgeSeconds, ...signedIn } = await signIn(services, proof, visitor);

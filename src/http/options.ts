@@ -15,8 +15,8 @@ export interface HttpOptions {
   limits?: Partial<Limits>;
   /** The directory of the built dashboard and hosted page (`dist/web`). Default null: there are none. */
   pages?: string | null;
-  /** Whose address goes into the audit log. Default: the socket's; `X-Forwarded-For` is whatever a client says it is. */
-  clientIp?: (request: IncomingMessage) => string | null;
+  /** Addresses and CIDR ranges of reverse proxies whose `X-Forwarded-For` is believed. Default: none, and it is whatever a client says. */
+  trustedProxies?: readonly string[];
 }
 
 /** `open`: anybody who reaches us; `closed`: nobody; else who has the token. */
@@ -84,12 +84,8 @@ export interface Face {
   readonly limits: Limits;
   /** Null: the pages have not been built. */
   readonly pages: BuiltPages | null;
+  /** Whose request it is (client-address.ts). */
   readonly clientIp: (request: IncomingMessage) => string | null;
   /** True from `close()` on: nothing new is begun. */
   draining(): boolean;
-}
-
-/** The socket's address, an IPv4 one in its own form. */
-export function socketAddress(request: IncomingMessage): string | null {
-  return request.socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, "") ?? null;
 }

@@ -3,6 +3,7 @@ import type { ProviderWebhookAnswer } from "../domain/provider-webhook-question.
 import { RequestError } from "../lib/errors.ts";
 import type { SignedCall } from "../schemes/webhook-call.ts";
 import { readBody } from "./body.ts";
+import { limitKey } from "./client-address.ts";
 import type { Face } from "./options.ts";
 import { send } from "./respond.ts";
 import type { Hit, Route } from "./router.ts";
@@ -16,14 +17,14 @@ const ALLOW = "POST";
  * Where providers post their webhooks, one address for each auth config. Who they are, their signature says: no cookie or key counts here.
  * By GET or HEAD only a question is answered, where the connector's provider asks like that.
  */
-export function providerWebhookRoutes({ services }: Face): Route[] {
+export function providerWebhookRoutes({ services, clientIp }: Face): Route[] {
   async function receive(hit: Hit): Promise<void> {
     const call = callOf(hit, await readBody(hit.request, MAX_BYTES));
-    reply(hit, await receiveProviderWebhook(services, hit.parameters.id ?? "", call));
+    reply(hit, await receiveProviderWebhook(services, hit.parameters.id ?? "", call, from(hit)));
   }
 
   async function answer(hit: Hit): Promise<void> {
-    const answered = await answerProviderQuestion(services, hit.parameters.id ?? "", callOf(hit, Buffer.alloc(0)));
+    const answered = await answerProviderQuestion(services, hit.parameters.id ?? "", callOf(hit, Buffer.alloc(0)), from(hit));
     if (answered) return reply(hit, answered);
     hit.response.setHeader("allow", ALLOW);
     throw new RequestError("BAD_REQUEST", `This address takes ${ALLOW} only.`, 405);
@@ -36,6 +37,10 @@ export function providerWebhookRoutes({ services }: Face): Route[] {
       header: (name) => [request.headers[name] ?? []].flat()[0] ?? null,
       body,
     };
+  }
+
+  function from({ request }: Hit): string {
+    return limitKey(clientIp(request));
   }
 
   return [

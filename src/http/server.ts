@@ -7,6 +7,7 @@ import { pageRoutes, readPages } from "./assets.ts";
 import { declaresTooMuch } from "./body.ts";
 import { brandRoutes } from "./brand.ts";
 import { callbackRoutes } from "./callback.ts";
+import { createClientAddress, rememberAddress } from "./client-address.ts";
 import { clientDocumentRoutes } from "./client-documents.ts";
 import { connectRoutes, sendPage } from "./connect-pages.ts";
 import { createCors } from "./cors.ts";
@@ -18,7 +19,7 @@ import { healthRoutes } from "./health.ts";
 import { linkSessionRoutes } from "./link-session.ts";
 import { metricsRoutes } from "./metrics.ts";
 import { observeRequest } from "./observe.ts";
-import { DEFAULT_LIMITS, type Face, type HttpOptions, socketAddress } from "./options.ts";
+import { DEFAULT_LIMITS, type Face, type HttpOptions } from "./options.ts";
 import { homePage, messagePage } from "./pages.ts";
 import { providerWebhookRoutes } from "./provider-webhooks.ts";
 import { isProxied, proxyRoutes } from "./proxy.ts";
@@ -47,7 +48,7 @@ export function createHttpServer(services: Services, options: HttpOptions): Http
     metrics: options.metrics ?? "closed",
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     pages: options.pages ? readPages(options.pages) : null,
-    clientIp: options.clientIp ?? socketAddress,
+    clientIp: createClientAddress(options.trustedProxies ?? []),
     draining: () => draining,
   };
   const tokens = createTokenWatch(services);
@@ -103,6 +104,7 @@ export function createHttpServer(services: Services, options: HttpOptions): Http
     }
   }
 
+  server.on("connection", rememberAddress);
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => {});
     const { path } = split(request.url ?? "/");
