@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startTestApp, type TestApp } from "./support/app.ts";
+import { moveClock, startTestApp, type TestApp } from "./support/app.ts";
 import { checkOf, diagnose, json, type LocalServer, page, startServer } from "./support/diagnosis.ts";
 import { list, mutate } from "./support/entities.ts";
-import { auditEvents } from "./support/oauth.ts";
+import { accessToken, apiStatus, dataKeys, revocations } from "./support/lifecycle.ts";
+import { auditEvents, createProject } from "./support/oauth.ts";
 import { connect, createConfig } from "./support/seed.ts";
 
 let app: TestApp;
@@ -263,5 +264,144 @@ describe("a registration that fails", () => {
     const { told } = await overtaken(() => managed(elsewhere.url));
     expect(told.message).toContain("made-1");
     expect(elsewhere.requests).toEqual([]);
+  });
+});
+
+describe("a client that was registered", () => {
+  const HOUR = 3_600_000;
+  const clientIds = () => app.sandbox!.control.clients().map(({ clientId }) => clientId);
+  const remove = async (id: string, more: object = {}, by = key) =>
+    expect((await mutate(app, by, "deleteAuthConfig", { id, confirm: true, ...more })).__typename).toBe(
+      "DeleteAuthConfigPayload",
+    );
+  const removals = async (targetId: string, by = key) =>
+    (await auditEvents(app, by, { targetId, action: "auth_config.client_removed" })).map(({ outcome, details }) => ({
+      outcome,
+      details,
+    }));
+
+  async function registeredAt(slug: string) {
+    const { authConfig } = await configure(slug);
+    return { id: authConfig.id, clientId: String(authConfig.clientId) };
+  }
+
+  test("is removed at the provider with its config, once what it obtained has been revoked there", async () => {
+    const { slug } = await connector(app.sandbox!.issuer, { scope: "openid offline_access" });
+    const [used, unused] = [await registeredAt(slug), await registeredAt(slug)];
+    const { credential } = await connect(app, key, { authConfigId: used.id });
+    const token = await accessToken(app, key, credential!.id);
+    const { control } = app.sandbox!;
+    await control.setSwitches(used.clientId, { revocationError: { status: 503, error: "temporarily_unavailable" } });
+    await remove(used.id);
+    await expect.poll(() => revocations(app, used.clientId).length).toBeGreaterThan(0);
+    await remove(unused.id);
+    await expect
+      .poll(() => removals(unused.id))
+      .toEqual([{ outcome: "ALLOWED", details: { clientId: unused.clientId, providerStatus: 204 } }]);
+    expect(clientIds()).toContain(used.clientId);
+    expect(clientIds()).not.toContain(unused.clientId);
+    await control.setSwitches(used.clientId, {});
+    try {
+      await moveClock(app, HOUR);
+      await expect.poll(() => removals(used.id), { timeout: 30_000 }).toMatchObject([{ outcome: "ALLOWED" }]);
+    } finally {
+      await moveClock(app, 0);
+    }
+    expect(clientIds()).not.toContain(used.clientId);
+    expect(await apiStatus(app, token)).toBe(401);
+    const { clientRegistration, sealedSecret } = app.services.database.prisma;
+    expect(await clientRegistration.count({ where: { clientId: { in: [used.clientId, unused.clientId] } } })).toBe(0);
+    expect(await sealedSecret.count({ where: { ownerTable: "ClientRegistration" } })).toBe(await clientRegistration.count());
+  });
+
+  test("stays for the config that takes its grants over, and goes with that one", async () => {
+    const { slug } = await connector(app.sandbox!.issuer, { scope: "openid offline_access" });
+    const first = await registeredAt(slug);
+    const { credential } = await connect(app, key, { authConfigId: first.id });
+    const { clientSecret } = app.sandbox!.control.clients().find(({ clientId }) => clientId === first.clientId)!;
+    const heir = await createConfig(app, key, { connectorSlug: slug, clientId: first.clientId, clientSecret });
+    await remove(first.id, { reassignTo: heir.id });
+    expect((await mutate(app, key, "refreshCredential", { id: credential!.id })).__typename).toBe("RefreshCredentialPayload");
+    await remove(heir.id);
+    await expect.poll(() => removals(heir.id)).toMatchObject([{ outcome: "ALLOWED", details: { clientId: first.clientId } }]);
+    expect([await removals(first.id), clientIds().includes(first.clientId)]).toEqual([[], false]);
+  });
+
+  test("is removed when its config gets another one, but not as long as it has grants to renew", async () => {
+    const { slug } = await connector(app.sandbox!.issuer, { scope: "openid offline_access" });
+    const [used, unused] = [await registeredAt(slug), await registeredAt(slug)];
+    const { credential } = await connect(app, key, { authConfigId: used.id });
+    for (const { id } of [used, unused]) {
+      const input = { id, clientId: `own-${randomUUID()}`, clientSecret: "secret-of-its-own", confirm: true };
+      expect((await mutate(app, key, "updateAuthConfig", input)).__typename).toBe("UpdateAuthConfigPayload");
+    }
+    await expect.poll(() => removals(unused.id)).toMatchObject([{ outcome: "ALLOWED" }]);
+    expect((await mutate(app, key, "refreshCredential", { id: credential!.id })).__typename).toBe("RefreshCredentialPayload");
+    await remove(used.id);
+    await expect.poll(() => removals(used.id)).toMatchObject([{ outcome: "ALLOWED" }]);
+  });
+
+  test("is removed with its project, whose last key goes after that", async () => {
+    const project = await createProject(app, key);
+    const slug = `own-${randomUUID().slice(0, 8)}`;
+    const input = { slug, name: "Its own", scheme: { oauth2: { issuer: app.sandbox!.issuer } } };
+    await mutate(app, project.key, "createConnector", input);
+    const made = await mutate(
+      app,
+      project.key,
+      "createAuthConfig",
+      { connectorSlug: slug, name: "Own" },
+      "authConfig { id clientId }",
+    );
+    expect(clientIds()).toContain(made.authConfig.clientId);
+    await mutate(app, key, "deleteProject", { id: project.id, confirm: true }, "deletedId");
+    await expect.poll(clientIds).not.toContain(made.authConfig.clientId);
+    await expect.poll(() => dataKeys(app, project.id), { timeout: 30_000 }).toEqual([]);
+  });
+
+  test("is asked for again where the provider is down, and after a day no more", async () => {
+    let status = 503;
+    const server: Awaited<ReturnType<typeof registrar>> = await registrar((request, response, raw) =>
+      request.method === "DELETE" ? json(response, status, {}) : accept(() => managed(server.url))(request, response, raw),
+    );
+    const managed = (url: string) => ({
+      registration_client_uri: `${url}/register/made-1`,
+      registration_access_token: "manage-0123456789",
+    });
+    const { slug } = await connector(server.url);
+    const asked = () => server.requests.filter(({ method }) => method === "DELETE");
+    // Until the answer is written down, too: it says when the next time is.
+    const refused = async (times: number) => {
+      await expect.poll(() => asked().length).toBe(times);
+      const under = { clientId: "made-1", leaseUntil: { not: null } };
+      await expect.poll(() => app.services.database.prisma.clientRegistration.count({ where: under })).toBe(0);
+    };
+    const first = await registeredAt(slug);
+    try {
+      await remove(first.id);
+      await refused(1);
+      expect(asked()[0]).toMatchObject({ path: "/register/made-1", headers: { authorization: "Bearer manage-0123456789" } });
+      status = 204;
+      await moveClock(app, HOUR);
+      await expect.poll(() => removals(first.id), { timeout: 30_000 }).toMatchObject([{ outcome: "ALLOWED" }]);
+      expect(asked()).toHaveLength(2);
+
+      status = 503;
+      const second = await registeredAt(slug);
+      await remove(second.id);
+      await refused(3);
+      await moveClock(app, 26 * HOUR);
+      await expect
+        .poll(() => removals(second.id), { timeout: 30_000 })
+        .toEqual([{ outcome: "FAILED", details: { clientId: "made-1", providerStatus: 503 } }]);
+      // Who refuses for good is not asked again.
+      status = 403;
+      const third = await registeredAt(slug);
+      await remove(third.id);
+      await expect.poll(() => removals(third.id)).toMatchObject([{ outcome: "FAILED", details: { providerStatus: 403 } }]);
+      expect(asked()).toHaveLength(5);
+    } finally {
+      await moveClock(app, 0);
+    }
   });
 });

@@ -158,13 +158,17 @@ async function settle(
 }
 
 /** A deleted project's keys are kept for its revocations only. */
-async function announceEmptied(tx: Tx, projectId: string): Promise<void> {
+export async function announceEmptied(tx: Tx, projectId: string): Promise<void> {
   const deleted = await tx.project.findFirst({ where: { id: projectId, deletedAt: { not: null } }, select: { id: true } });
   if (deleted) await announce(tx, "job:destroy-keys");
 }
 
 /** As the provider says, or ever later with jitter; the last time is the deadline, when it is given up. */
-function nextAttempt(tx: Tx, { attempts, deadline }: Revocation, retryAfterSeconds: number | null): Date {
+export function nextAttempt(
+  tx: Tx,
+  { attempts, deadline }: Pick<Revocation, "attempts" | "deadline">,
+  retryAfterSeconds: number | null,
+): Date {
   const limit = Math.min(FIRST_RETRY_SECONDS * 2 ** (attempts - 1), LAST_RETRY_SECONDS);
   const seconds = Math.max(retryAfterSeconds ?? limit * (0.5 + Math.random() / 2), 1);
   return new Date(Math.min(tx.now.getTime() + seconds * 1000, deadline.getTime()));

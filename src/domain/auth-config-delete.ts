@@ -5,6 +5,7 @@ import { decodeId } from "../lib/ids.ts";
 import { recordAudit } from "./audit.ts";
 import { visibleAuthConfigs } from "./auth-config-view.ts";
 import { assertMay } from "./caller.ts";
+import { removeUnneededClients } from "./client-removal.ts";
 import { assertUnused } from "./impact.ts";
 import { findHeir, handOver } from "./reassign-credentials.ts";
 import { destroyRetained } from "./retained-client.ts";
@@ -46,6 +47,7 @@ async function remove(ctx: Context, tx: Tx, row: AuthConfig, reassignTo: string 
   if (count === 0) throw notFound();
   const moved = heir ? await handOver(ctx, tx, row, heir) : 0;
   await removeAuthConfig(ctx, tx, row);
+  await removeUnneededClients(tx, [row]);
   await recordAudit(tx, ctx, {
     action: "auth_config.deleted",
     targetType: "AuthConfig",

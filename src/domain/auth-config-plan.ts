@@ -4,6 +4,7 @@ import type { Prisma } from "../db/database.ts";
 import { ConflictError, InvalidInputError } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { Secret } from "../lib/secret.ts";
+import type { RegisteredClient } from "../schemes/oauth2/index.ts";
 import {
   assertNoClient,
   assertWebhookSecret,
@@ -63,8 +64,8 @@ export interface AuthConfigPlan {
   describesItself: boolean;
   /** True where the provider is to be asked for a client (RFC 7591) before it is stored. */
   registers: boolean;
-  /** True where that has been done. */
-  isRegistered: boolean;
+  /** Where that has been done, what removes the client again; null: it has not. */
+  registered: Pick<RegisteredClient, "management"> | null;
 }
 
 interface PlanColumns {
@@ -118,7 +119,7 @@ export async function planAuthConfig(ctx: Context, input: CreateAuthConfigInput)
   const clientSecret = given.clientSecret ? new Secret(given.clientSecret) : null;
   const webhookSecret = given.webhookSecret ? new Secret(given.webhookSecret) : null;
   const registers = newClient === "REGISTRATION";
-  return { connector, scheme, data, clientSecret, webhookSecret, presets, describesItself, registers, isRegistered: false };
+  return { connector, scheme, data, clientSecret, webhookSecret, presets, describesItself, registers, registered: null };
 }
 
 function schemeFor(connector: ConnectorView, key: string | null | undefined): SchemeDefinition {

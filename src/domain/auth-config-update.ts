@@ -15,6 +15,7 @@ import {
 } from "./auth-config-update-plan.ts";
 import { visibleAuthConfigs } from "./auth-config-view.ts";
 import { assertMay, may } from "./caller.ts";
+import { removeUnneededClients } from "./client-removal.ts";
 import { type ConnectorView, getConnector, schemeOf } from "./connector-view.ts";
 import { CONFIG_CHANGED, failFlows, invalidateCredentials } from "./credential-health.ts";
 import { assertUnused } from "./impact.ts";
@@ -31,6 +32,26 @@ import type { Context } from "./services.ts";
  * `confirm` first. Throws ConflictError STALE_VERSION where `version` is not the present one.
  */
 export async function updateAuthConfig(ctx: Context, input: UpdateAuthConfigInput): Promise<{ authConfig: AuthConfig }> {
+  const { before, given, plan } = await plannedUpdate(ctx, input);
+  await assertConfirmed(ctx, before, given, plan);
+  return ctx.services.database.transact(async (tx) => {
+    await lockAuthConfig(tx, before.projectId, before.id);
+    const present = await tx.authConfig.findFirst({ where: { id: before.id, deletedAt: null } });
+    if (!present) throw notFound();
+    // The plan was made from what was read before: of two updates at once the second one is told to look again.
+    if (present.version !== before.version) throw stale();
+    return { authConfig: await apply(ctx, tx, before, given, plan) };
+  });
+}
+
+export interface PlannedUpdate {
+  before: AuthConfig;
+  given: UpdateGiven;
+  plan: UpdatePlan;
+}
+
+/** What an update comes to, with nothing written; whom it touches is not asked. Throws whatever else would stop it. */
+export async function plannedUpdate(ctx: Context, input: UpdateAuthConfigInput): Promise<PlannedUpdate> {
   assertMay(ctx, "AUTH_CONFIG_UPDATE");
   const given = parseInput(updateInput, input);
   const id = decodeId("AuthConfig", given.id);
@@ -44,15 +65,7 @@ export async function updateAuthConfig(ctx: Context, input: UpdateAuthConfigInpu
   if (!scheme) throw new ConflictError("CONFLICT", "The connector no longer has this config's scheme. Make a new auth config.");
   const plan = await planUpdate(ctx, before, given, connector, scheme);
   assertOriginChange(ctx, before, given, plan, connector);
-  await assertConfirmed(ctx, before, given, plan);
-  return ctx.services.database.transact(async (tx) => {
-    await lockAuthConfig(tx, before.projectId, before.id);
-    const present = await tx.authConfig.findFirst({ where: { id: before.id, deletedAt: null } });
-    if (!present) throw notFound();
-    // The plan was made from what was read before: of two updates at once the second one is told to look again.
-    if (present.version !== before.version) throw stale();
-    return { authConfig: await apply(ctx, tx, before, given, plan) };
-  });
+  return { before, given, plan };
 }
 
 function assertVersion(row: AuthConfig, { version }: UpdateGiven): void {
@@ -161,6 +174,7 @@ async function apply(ctx: Context, tx: Tx, before: AuthConfig, given: UpdateGive
     ? await invalidateCredentials(tx, actorOf(ctx.caller), touched, CONFIG_CHANGED)
     : await invalidateLacking(tx, ctx, row, plan.lost);
   if (retire) await destroyRetained(ctx.services, tx, row);
+  if (plan.clientChanges || retire) await removeUnneededClients(tx, [row]);
   await recordAudit(tx, ctx, {
     action: "auth_config.updated",
     targetType: "AuthConfig",

@@ -9,16 +9,18 @@ import type { Context } from "./services.ts";
 
 export type AuthConfigStatus = "ACTIVE" | "EXPIRED" | "ERROR" | "DISABLED";
 
-type StatusColumns = Pick<AuthConfig, "enabled" | "clientSecretExpiresAt" | "errorReason">;
+type StatusColumns = Pick<AuthConfig, "enabled" | "clientSecretExpiresAt" | "errorReason" | "deletedAt">;
 
 export function authConfigStatus(row: StatusColumns, now: Date): AuthConfigStatus {
-  if (!row.enabled) return "DISABLED";
+  // One that is deleted is still seen from the requests that were made with it.
+  if (!row.enabled || row.deletedAt) return "DISABLED";
   if (row.clientSecretExpiresAt && row.clientSecretExpiresAt <= now) return "EXPIRED";
   return row.errorReason ? "ERROR" : "ACTIVE";
 }
 
 /** Why the status is not ACTIVE, and what to do; null where it is. */
 export function authConfigStatusReason(row: StatusColumns, now: Date): string | null {
+  if (row.deletedAt) return "It was deleted. Make another auth config.";
   switch (authConfigStatus(row, now)) {
     case "DISABLED":
       return "It was switched off. Switch it on with setAuthConfigEnabled.";

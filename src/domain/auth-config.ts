@@ -9,6 +9,7 @@ import { assertNameIsFree } from "./auth-config-rules.ts";
 import { visibleAuthConfigs } from "./auth-config-view.ts";
 import { assertMay } from "./caller.ts";
 import { withRegisteredClient } from "./client-registration.ts";
+import { keepRegistration } from "./client-removal.ts";
 import { findRepeat, type Idempotent, withIdempotency } from "./idempotency.ts";
 import { configPresets, configSecret, configWebhookSecret } from "./oauth-client.ts";
 import { lockAuthConfig } from "./row-lock.ts";
@@ -35,7 +36,7 @@ export async function createAuthConfig(ctx: Context, input: CreateAuthConfigInpu
 
 function store(ctx: Context, input: CreateAuthConfigInput, plan: AuthConfigPlan): Promise<Idempotent<AuthConfig>> {
   const { vault, database } = ctx.services;
-  const { data, clientSecret, webhookSecret, presets } = plan;
+  const { data, clientSecret, webhookSecret, presets, registered } = plan;
   return database.transact((tx) =>
     withIdempotency(
       ctx,
@@ -49,6 +50,7 @@ function store(ctx: Context, input: CreateAuthConfigInput, plan: AuthConfigPlan)
         if (clientSecret) await vault.seal(tx, configSecret(row), clientSecret);
         if (webhookSecret) await vault.seal(tx, configWebhookSecret(row), webhookSecret);
         if (row.presetFields.length > 0) await vault.seal(tx, configPresets(row), new Secret(JSON.stringify(presets)));
+        if (registered) await keepRegistration(tx, ctx.services, row, registered);
         await recordAudit(tx, ctx, {
           action: "auth_config.created",
           targetType: "AuthConfig",
@@ -58,7 +60,7 @@ function store(ctx: Context, input: CreateAuthConfigInput, plan: AuthConfigPlan)
             scheme: row.schemeKey,
             ownApp: row.ownApp,
             scopes: row.scopes,
-            ...(plan.isRegistered && { registeredClient: true }),
+            ...(registered && { registeredClient: true }),
           },
         });
         return row;

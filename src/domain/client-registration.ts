@@ -54,13 +54,16 @@ async function register(ctx: Context, { connector, scheme, data, presets }: Auth
   }
 }
 
-function withClient(plan: AuthConfigPlan, { clientId, clientSecret, clientSecretExpiresAt }: RegisteredClient): AuthConfigPlan {
+function withClient(
+  plan: AuthConfigPlan,
+  { clientId, clientSecret, clientSecretExpiresAt, management }: RegisteredClient,
+): AuthConfigPlan {
   const data = { ...plan.data, ownApp: true, clientId, hasClientSecret: clientSecret !== null, clientSecretExpiresAt };
-  return { ...plan, data, clientSecret, registers: false, isRegistered: true };
+  return { ...plan, data, clientSecret, registers: false, registered: { management } };
 }
 
 async function takeBack({ services }: Context, client: RegisteredClient): Promise<boolean> {
-  const removed = await oauth2.deregisterClient(client, { fetch: services.egress.fetch });
+  const { removed } = await oauth2.deregisterClient(client, { fetch: services.egress.fetch });
   if (!removed)
     services.log.warn({ clientId: client.clientId }, "A client that was registered at a provider is left there unused.");
   return removed;

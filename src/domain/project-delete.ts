@@ -4,6 +4,7 @@ import { announce } from "../events/announce.ts";
 import { ConflictError, NotFoundError } from "../lib/errors.ts";
 import { decodeId } from "../lib/ids.ts";
 import { recordAudit } from "./audit.ts";
+import { removeClientsOf } from "./client-removal.ts";
 import { credentialImpact } from "./credential.ts";
 import { inUse, isTouched } from "./impact.ts";
 import { assertOperator } from "./project.ts";
@@ -67,8 +68,9 @@ async function remove(ctx: Context, inside: Context, tx: Tx, { id: projectId, na
       "email" = NULL, "locale" = NULL, "metadata" = '{}' WHERE "projectId" = ${projectId}::uuid AND "deletedAt" IS NULL`;
   await tx.authConfig.updateMany({ where: { projectId, deletedAt: null }, data: deleted });
   await tx.customConnector.updateMany({ where: { projectId, deletedAt: null }, data: deleted });
-  // What the revocations need is sealed with the project's own key: that one goes when the last of them is over.
-  await ctx.services.vault.destroyAllBut(tx, projectId, "Revocation");
+  await removeClientsOf(tx, projectId);
+  // What the revocations, and the removals of clients, need is sealed with the project's own key: that one goes when the last of them is over.
+  await ctx.services.vault.destroyAllBut(tx, projectId, ["Revocation", "ClientRegistration"]);
   const entry = { action: "project.deleted", targetType: "Project" as const, targetId: projectId, details: { name } };
   await recordAudit(tx, ctx, entry);
   await recordAudit(tx, inside, entry);

@@ -1,3 +1,4 @@
+import { REMOVAL_DUE } from "./client-removal.ts";
 import type { Services } from "./services.ts";
 
 /** What a background job still has to do, by the rows that are due. */
@@ -22,6 +23,8 @@ const DUE = `
     UNION ALL
     SELECT 'revoke-tokens', "nextAttemptAt" FROM t, "Revocation" WHERE "status" = 'PENDING' AND "nextAttemptAt" <= t."now"
     UNION ALL
+    SELECT 'deregister-clients', d."nextAttemptAt" FROM "ClientRegistration" d WHERE ${REMOVAL_DUE}
+    UNION ALL
     SELECT 'advance-requests', "devicePollAt" FROM t, "ConnectionRequest" WHERE "devicePollAt" <= t."now"
     UNION ALL
     SELECT 'seal-audit', e."at" FROM "Project" p
@@ -31,7 +34,7 @@ const DUE = `
   SELECT "name", count(*)::int AS "due", greatest(0, extract(epoch FROM max(t."now" - due."at")))::float AS "lateSeconds"
   FROM due, t GROUP BY "name"`;
 
-const QUEUES = ["refresh-ahead", "webhooks", "revoke-tokens", "advance-requests", "seal-audit"];
+const QUEUES = ["refresh-ahead", "webhooks", "revoke-tokens", "deregister-clients", "advance-requests", "seal-audit"];
 
 /** Every queue, empty ones too. What waits because a provider or a receiver asked for it, or keeps failing, is not late. */
 export async function queues({ database }: Pick<Services, "database">): Promise<Queue[]> {

@@ -43,8 +43,10 @@ interface Due {
   lease: Date;
 }
 
+/** Whoever takes over from a process that has ended asks no sooner than that one would have: the provider may want longer than a lease. */
 const CLAIM = `
-  UPDATE "ConnectionRequest" SET "deviceLeaseUntil" = (SELECT moorline_now()) + interval '${LEASE_SECONDS} seconds'
+  UPDATE "ConnectionRequest" SET "deviceLeaseUntil" = (SELECT moorline_now()) + interval '${LEASE_SECONDS} seconds',
+    "devicePollAt" = (SELECT moorline_now()) + make_interval(secs => COALESCE("deviceIntervalMs", 0) / 1000.0)
   WHERE "id" IN (
     SELECT "id" FROM "ConnectionRequest"
     WHERE "devicePollAt" <= (SELECT moorline_now()) AND ("deviceLeaseUntil" IS NULL OR "deviceLeaseUntil" <= (SELECT moorline_now()))

@@ -3,7 +3,7 @@ import { cancellable } from "../events/cancellable.ts";
 import { signals } from "../events/signals.ts";
 import { encodeId } from "../lib/ids.ts";
 import { assertMay } from "./caller.ts";
-import { readCursor, writeCursor } from "./change-cursor.ts";
+import { forgotten, readCursor, writeCursor } from "./change-cursor.ts";
 import { type CredentialFilter, credentialStatus, credentialWhere, visibleCredentials } from "./credential.ts";
 import type { Context } from "./services.ts";
 
@@ -22,7 +22,8 @@ const BATCH = 500;
 
 /**
  * Changes of the credentials that the caller may see, from now on or after a cursor. A cursor is a transaction id below which everything
- * was over when it was handed out, so that a resumed stream misses nothing; what is near it may come twice.
+ * was over when it was handed out, so that a resumed stream misses nothing; what is near it may come twice. Where something of what
+ * follows a cursor has been forgotten by now, the stream ends with InvalidInputError.
  */
 export function watchCredentials(
   ctx: Context,
@@ -34,10 +35,13 @@ export function watchCredentials(
   return cancellable(async function* (ending) {
     const changes = signals(ctx.services.hub, `credentials:${ctx.caller.projectId}`, ending);
     try {
-      let position = from ?? (await horizon(ctx));
+      let position = from ?? (await horizon(ctx)).next;
+      let before = position;
       let sent = new Set<string>();
       while (!ending.ended) {
-        const next = await horizon(ctx);
+        const { next, forgottenTo } = await horizon(ctx);
+        // The round before, too: it may have been read while the last of it was forgotten.
+        if (forgottenTo !== null && forgottenTo >= before) throw forgotten();
         const near = new Set<string>();
         for await (const { change, following } of changesFrom(ctx, position)) {
           // What lies above the horizon will be read again: only its ids need remembering.
@@ -49,6 +53,7 @@ export function watchCredentials(
           if (message) yield message;
         }
         sent = near;
+        before = position;
         position = next;
         await changes.next(LOOK_AGAIN_MS);
       }
@@ -58,14 +63,16 @@ export function watchCredentials(
   });
 }
 
-/** Every transaction below it is over: committed and visible, or gone. */
-async function horizon({ services }: Context): Promise<bigint> {
-  const [row] = await services.database.query<{ xmin: string }>(
+/** `next`: every transaction below it is over, committed and visible or gone. `forgottenTo`: null where the project's whole stream is there. */
+async function horizon({ services, caller }: Context): Promise<{ next: bigint; forgottenTo: bigint | null }> {
+  const [row] = await services.database.query<{ next: string; forgottenTo: string | null }>(
     "horizon",
-    "SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xmin",
-    [],
+    `SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS "next",
+       (SELECT "xid"::text FROM "ForgottenChanges" WHERE "projectId" = $1::uuid) AS "forgottenTo"`,
+    [caller.projectId],
   );
-  return BigInt(row!.xmin);
+  const { next, forgottenTo } = row!;
+  return { next: BigInt(next), forgottenTo: forgottenTo === null ? null : BigInt(forgottenTo) };
 }
 
 /** In order, a bounded number in memory at a time, each with the position of the one after it; null for the last. */

@@ -4,12 +4,13 @@ import type { Services } from "../domain/services.ts";
 const BATCH = 500;
 
 /**
- * A deleted project's data keys outlive it until its last revocation is over. And whoever was still at work for a user or project that was
+ * A deleted project's data keys outlive it until its last revocation, and its last registered client's removal, is over. And whoever was still at work for a user or project that was
  * deleted may have sealed something since: nothing is left that could open it.
  */
 const UNOWNED = `
   SELECT k."projectId", k."scope" FROM "DataKey" k JOIN "Project" p ON p."id" = k."projectId" AND p."deletedAt" IS NOT NULL
   WHERE NOT EXISTS (SELECT 1 FROM "Revocation" r WHERE r."projectId" = p."id" AND r."status" = 'PENDING')
+    AND NOT EXISTS (SELECT 1 FROM "ClientRegistration" c WHERE c."projectId" = p."id")
   UNION
   SELECT k."projectId", k."scope" FROM "User" u JOIN "DataKey" k ON k."projectId" = u."projectId" AND k."scope" = u."id"::text
   WHERE u."deletedAt" IS NOT NULL

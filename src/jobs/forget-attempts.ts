@@ -2,7 +2,8 @@ import type { Services } from "../domain/services.ts";
 
 /**
  * Records of token requests are kept for a week, and longer where the next request still looks at them. An answer that lies sealed beside
- * one is destroyed when it can no longer serve: the tokens that it came for have been replaced, or their credential has ended.
+ * one is destroyed when it can no longer serve: the tokens that it came for have been replaced, or their credential has ended. What was
+ * wrong with a provider is forgotten when nobody has asked it for a week: whoever would is gone.
  */
 export async function forgetAttempts(services: Services): Promise<void> {
   await services.database.query(
@@ -24,6 +25,11 @@ export async function forgetAttempts(services: Services): Promise<void> {
            OR (r."outcome" IN ('TRANSIENT', 'NOT_SENT') AND NOT COALESCE(r."answerStatus" BETWEEN 200 AND 299, false)))
        RETURNING r."projectId", r."id")
      DELETE FROM "SealedSecret" s USING over WHERE s."projectId" = over."projectId" AND s."ownerTable" = 'RefreshAttempt' AND s."ownerId" = over."id"`,
+    [],
+  );
+  await services.database.query(
+    "breakers_over",
+    `DELETE FROM "ProviderBreaker" WHERE "updatedAt" < moorline_now() - interval '7 days'`,
     [],
   );
 }

@@ -1,7 +1,10 @@
 import { OPEN_STATUSES } from "../domain/connection-request.ts";
 import type { Services } from "../domain/services.ts";
 
-/** Openings, the sealed secrets of flows, the dashboard's sessions and idempotency records are kept no longer than they can serve. */
+/**
+ * Openings, the sealed secrets of flows, sessions, links and idempotency records are kept no longer than they can serve. A session of a
+ * user's is for a month after its end: whoever comes with it is told that it has ended, and the audit log says so.
+ */
 export async function forgetOpenings(services: Services): Promise<void> {
   await services.database.query(
     "openings_over",
@@ -27,7 +30,12 @@ export async function forgetOpenings(services: Services): Promise<void> {
     [],
   );
   await services.database.query(
-    "links_over",
+    "user_sessions_over",
+    `DELETE FROM "UserSession" WHERE "expiresAt" < moorline_now() - interval '30 days'`,
+    [],
+  );
+  await services.database.query(
+    "connect_links_over",
     `DELETE FROM "ConnectLink" l WHERE l."expiresAt" < moorline_now() - interval '2 days'
      AND NOT EXISTS (SELECT 1 FROM "UserSession" s WHERE s."projectId" = l."projectId" AND s."linkId" = l."id")`,
     [],
@@ -38,7 +46,7 @@ export async function forgetOpenings(services: Services): Promise<void> {
     [],
   );
   await services.database.query(
-    "links_over",
+    "sign_in_links_over",
     `DELETE FROM "SignInLink" WHERE "expiresAt" < moorline_now() - interval '1 day'`,
     [],
   );

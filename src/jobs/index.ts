@@ -1,10 +1,12 @@
 import type { Services } from "../domain/services.ts";
 import { advanceRequests } from "./advance-requests.ts";
 import { deliverWebhooks } from "./deliver-webhooks.ts";
+import { deregisterClients } from "./deregister-clients.ts";
 import { destroyKeys } from "./destroy-keys.ts";
 import { expireCredentials } from "./expire-credentials.ts";
 import { expireRequests } from "./expire-requests.ts";
 import { forgetAttempts } from "./forget-attempts.ts";
+import { forgetChanges } from "./forget-changes.ts";
 import { forgetDeliveries } from "./forget-deliveries.ts";
 import { forgetOpenings } from "./forget-openings.ts";
 import { refreshAhead } from "./refresh-ahead.ts";
@@ -22,8 +24,10 @@ const JOBS: Job[] = [
   { name: "forget-deliveries", everyMs: 300_000, run: forgetDeliveries },
   { name: "forget-openings", everyMs: 600_000, run: forgetOpenings },
   { name: "forget-attempts", everyMs: 600_000, run: forgetAttempts },
+  { name: "forget-changes", everyMs: 600_000, run: forgetChanges },
   { name: "refresh-ahead", everyMs: 5_000, run: refreshAhead },
   { name: "revoke-tokens", everyMs: 5_000, wake: "job:revoke-tokens", run: revokeTokens },
+  { name: "deregister-clients", everyMs: 5_000, wake: "job:deregister-clients", run: deregisterClients },
   { name: "destroy-keys", everyMs: 60_000, wake: "job:destroy-keys", run: destroyKeys },
   { name: "seal-audit", everyMs: 2_000, run: sealAudit },
   { name: "rotate-keys", everyMs: 5_000, wake: "job:rotate-keys", run: rotateKeysJob },

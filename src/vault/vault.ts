@@ -47,8 +47,8 @@ export interface Vault extends Handles {
   destroy(tx: Tx, owner: { projectId: string; table: string; id: string | string[]; column?: string }): Promise<void>;
   /** Destroys a data key and everything that it could open. */
   destroyScope(tx: Tx, projectId: string, scope: string): Promise<void>;
-  /** Destroys everything of a project but what is sealed under one table, with every data key that opens nothing of that. */
-  destroyAllBut(tx: Tx, projectId: string, table: string): Promise<void>;
+  /** Destroys everything of a project but what is sealed under some tables, with every data key that opens nothing of that. */
+  destroyAllBut(tx: Tx, projectId: string, tables: string[]): Promise<void>;
 }
 
 /** How many opened data keys a process keeps at most. */
@@ -135,10 +135,10 @@ export async function openVault(database: Database, masterKeys: Buffer[]): Promi
       await tx.dataKey.delete({ where: { id: key.id } });
       opened.delete(key.id);
     },
-    async destroyAllBut(tx, projectId, table) {
+    async destroyAllBut(tx, projectId, tables) {
       // No rotation gives any of them another id while we sort out which are kept.
       await tx.$queryRaw`SELECT 1 FROM "DataKey" WHERE "projectId" = ${projectId}::uuid FOR NO KEY UPDATE`;
-      await tx.sealedSecret.deleteMany({ where: { projectId, ownerTable: { not: table } } });
+      await tx.sealedSecret.deleteMany({ where: { projectId, ownerTable: { notIn: tables } } });
       const kept = await tx.sealedSecret.findMany({ where: { projectId }, distinct: ["dataKeyId"], select: { dataKeyId: true } });
       const where = { projectId, id: { notIn: kept.map(({ dataKeyId }) => dataKeyId) } };
       for (const { id } of await tx.dataKey.findMany({ where, select: { id: true } })) opened.delete(id);

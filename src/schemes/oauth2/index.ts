@@ -17,6 +17,6 @@ export { failure, OAuthFailure } from "./failures.ts";
 export { identify } from "./identify.ts";
 export { type ProtectedResource, readProtectedResource } from "./protected-resource.ts";
 export { QUIRKS } from "./quirks.ts";
-export { deregisterClient, type RegisteredClient, registerClient } from "./register.ts";
+export { type Deregistration, deregisterClient, type RegisteredClient, registerClient } from "./register.ts";
 export { endsAccount, revocationEndpoint, revoke } from "./revoke.ts";
 export type * from "./types.ts";

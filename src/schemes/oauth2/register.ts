@@ -39,18 +39,35 @@ export async function registerClient(input: RegisterInput): Promise<RegisteredCl
   throw problem;
 }
 
-/** True where the provider has removed the client. Never throws. */
-export async function deregisterClient({ management }: RegisteredClient, options: CallOptions): Promise<boolean> {
-  if (!management) return false;
+/** What the provider said to the removal of a client. */
+export interface Deregistration {
+  removed: boolean;
+  /** Whether it may say otherwise later. */
+  retryable: boolean;
+  retryAfterSeconds: number | null;
+  /** Its HTTP status; null: there was no answer. */
+  status: number | null;
+}
+
+/** RFC 7592 section 2.3. Never throws. */
+export async function deregisterClient(
+  { management }: Pick<RegisteredClient, "management">,
+  options: CallOptions,
+): Promise<Deregistration> {
+  if (!management) return { removed: false, retryable: false, retryAfterSeconds: null, status: null };
   const headers = { authorization: `Bearer ${management.token.reveal()}`, "user-agent": "Moorline" };
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   try {
     const init = { method: "DELETE", headers, redirect: "manual", timeoutMs, maxBytes: MAX_BYTES } as const;
     const response = await options.fetch(management.url, init);
     await response.text();
-    return response.ok;
+    const { ok, status } = response;
+    // So some say that it is not there any more. By the book that is 401, as for a token that is no good, which proves nothing.
+    const removed = ok || status === 404 || status === 410;
+    const retryable = !removed && (status === 429 || status >= 500);
+    return { removed, retryable, retryAfterSeconds: retryAfterSeconds(response.headers), status };
   } catch {
-    return false;
+    return { removed: false, retryable: true, retryAfterSeconds: null, status: null };
   }
 }
 
