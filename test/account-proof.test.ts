@@ -6,7 +6,7 @@ import type { Egress } from "../src/egress/index.ts";
 import { CookieJar, playUser } from "../src/sandbox/play-user.ts";
 import { type Reply, type Seen, type SimulatedProvider, simulateProvider } from "./schemes/support.ts";
 import { RETURN_URL, startTestApp, type TestApp } from "./support/app.ts";
-import { list } from "./support/entities.ts";
+import { list, mutate } from "./support/entities.ts";
 import { payload } from "./support/graphql.ts";
 import { readConfig, reauthorize } from "./support/oauth.ts";
 import { createConfig, createSession, createUser, initiate, readRequest } from "./support/seed.ts";
@@ -89,6 +89,8 @@ interface Proven {
   /** What asks for the account. */
   call: (named: string) => string;
   wellAsked?: (request: Seen) => boolean;
+  /** The permission that the call needs, and where it is given: what the failure says of a refusal. */
+  needs?: RegExp;
 }
 
 const PROVEN: Proven[] = [
@@ -99,6 +101,7 @@ const PROVEN: Proven[] = [
     parameter: "realmId",
     tokens: () => "oauth.platform.intuit.com/oauth2/v1/tokens/bearer",
     call: (id) => `quickbooks.api.intuit.com/v3/company/${id}/companyinfo/${id}`,
+    needs: /^Add the scope “com\.intuit\.quickbooks\.accounting” to the auth config/,
   },
   {
     slug: "clover",
@@ -108,6 +111,7 @@ const PROVEN: Proven[] = [
     parameter: "merchant_id",
     tokens: () => "api.eu.clover.com/oauth/v2/token",
     call: (id) => `api.eu.clover.com/v3/merchants/${id}`,
+    needs: /^Give the app the permission “MERCHANT_R” in the provider's developer console/,
   },
   {
     slug: "myob",
@@ -117,6 +121,7 @@ const PROVEN: Proven[] = [
     tokens: () => "secure.myob.com/oauth2/v1/authorize",
     call: (id) => `api.myob.com/accountright/${id}/`,
     wellAsked: ({ headers }) => headers["x-myobapi-key"] === "client-1" && headers["x-myobapi-version"] === "v2",
+    needs: /^Add the scope “sme-company-file” to the auth config/,
   },
   {
     slug: "lightspeed-retail",
@@ -144,7 +149,7 @@ function serve({ tokens, call, mine, others, wellAsked }: Proven) {
 }
 
 describe.each(PROVEN)("the account that $slug names in the callback", (proven) => {
-  const { slug, parameters = {}, mine, others, parameter, call } = proven;
+  const { slug, parameters = {}, mine, others, parameter, call, needs } = proven;
   beforeEach(() => {
     refused = 403;
     allowed = 200;
@@ -158,7 +163,8 @@ describe.each(PROVEN)("the account that $slug names in the callback", (proven) =
   });
 
   test.each([
-    [401, "ACCOUNT_MISMATCH"],
+    // Clover answers so, too, where the app lacks the permission.
+    [401, needs ? "SCOPE_NOT_APPROVED" : "ACCOUNT_MISMATCH"],
     [404, "ACCOUNT_MISMATCH"],
     [500, "PROVIDER_ERROR"],
   ])("is refused where it is somebody else's, and the provider says %i: nothing is stored", async (code, expected) => {
@@ -181,12 +187,30 @@ describe("a call that is forbidden", () => {
       const proven = PROVEN.find((one) => one.slug === slug)!;
       serve(proven);
       refused = allowed = 403;
-      const { status, failure } = await connect(await configOf(slug), proven.parameters ?? {}, proven.mine, {
+      const { status, failure, credential } = await connect(await configOf(slug), proven.parameters ?? {}, proven.mine, {
         [proven.parameter]: proven.mine,
       });
-      expect([status, failure?.code]).toEqual(["FAILED", "ACCOUNT_MISMATCH"]);
+      expect([status, failure?.code, credential]).toEqual(["FAILED", "SCOPE_NOT_APPROVED", null]);
+      expect(failure?.message).toContain("lacks the permission");
+      expect(failure?.remedy).toMatch(proven.needs!);
     },
   );
+
+  test("is told in a credential's own test as well", async () => {
+    const proven = PROVEN.find(({ slug }) => slug === "myob")!;
+    serve(proven);
+    allowed = 200;
+    const { credential } = await connect(await configOf("myob"), {}, proven.mine, { businessId: proven.mine });
+    allowed = 403;
+    const { result } = (await mutate(
+      app,
+      app.adminKey,
+      "testCredential",
+      { id: credential!.id },
+      "result { ok code remedy }",
+    )) as unknown as { result: { ok: boolean; code: string; remedy: string } };
+    expect(result).toMatchObject({ ok: false, code: "PERMISSION_DENIED", remedy: expect.stringMatching(proven.needs!) });
+  });
 
   test("says that a scope is missing, where the account's own token endpoint gave the token", async () => {
     serve(PROVEN.find(({ slug }) => slug === "lightspeed-retail")!);

@@ -5,6 +5,7 @@ import type {
   AccountMapping,
   ConnectorDefinition,
   DiscoveredEndpoints,
+  GivenDefinition,
   OAuth2SchemeDefinition,
   TokenAuthMethod,
   TokenBodyFormat,
@@ -95,6 +96,7 @@ export function customConnector(input: CustomConnectorInput, options: CustomOpti
   const name = input.name.trim();
   if (name === "") check.fault(["name"], "REQUIRED", "A name is required.");
   if (name.length > 100) check.fault(["name"], "TOO_LONG", "A name has at most 100 characters.");
+  if (/\p{Cc}/u.test(name)) check.fault(["name"], "PATTERN", "A name is one line without control characters.");
   if ((input.description?.length ?? 0) > 2_000)
     check.fault(["description"], "TOO_LONG", "A description has at most 2,000 characters.");
   const { oauth2 } = input.scheme;
@@ -118,6 +120,20 @@ export function customConnector(input: CustomConnectorInput, options: CustomOpti
     schemes: [scheme],
     ...(baseUrl && { api: { baseUrl, ...(verification && { verification }) } }),
   };
+}
+
+/** What of an input is kept beside the definition that came of it. Pure. */
+export function givenDefinition({ baseUrl, scheme, verification }: CustomConnectorInput): GivenDefinition {
+  const members = Object.entries(scheme).filter(([, member]) => member);
+  return {
+    ...(baseUrl && { baseUrl }),
+    scheme: Object.fromEntries(members.map(([kind, member]) => [kind, withoutNulls(member as object)])),
+    ...(verification && { verification: withoutNulls(verification) }),
+  };
+}
+
+function withoutNulls(value: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null && member !== undefined));
 }
 
 /** Fills in what discovery told, wherever the input says nothing itself. Pure. */
@@ -208,7 +224,7 @@ function accountMapping(input: OAuth2SchemeInput, userinfoUrl?: string, jwksUri?
 }
 
 function scopeList(input: OAuth2SchemeInput, check: Checker): OAuth2SchemeDefinition["scopes"] {
-  const names = input.scopes ?? input.scope?.split(/[\s,]+/).filter(Boolean) ?? [];
+  const names = [...(input.scopes ?? []), ...(input.scope?.split(/[\s,]+/).filter(Boolean) ?? [])];
   const bad = names.find((name) => !SCOPE.test(name) || name.length > 300);
   if (bad !== undefined) {
     const key = input.scopes ? "scopes" : "scope";

@@ -1,3 +1,4 @@
+import { SOCKET_HOST } from "./scheme-fields.ts";
 import type { FieldCondition, FieldDefinition } from "./types.ts";
 
 /** FILE contents: UTF-8 text or a base64 data URL of at most 64 KiB, which base64 makes a third longer. */
@@ -83,7 +84,8 @@ function typeSchema(field: FieldDefinition): Record<string, unknown> {
       return {
         type: "string",
         ...(field.type === "URL" && { format: "uri" }),
-        ...(field.type === "HOST" && { format: "hostname" }),
+        // JSON Schema knows no format for "a name or an address".
+        ...(field.type === "HOST" && field.pattern !== SOCKET_HOST.pattern && { format: "hostname" }),
         ...(field.pattern !== undefined && { pattern: field.pattern }),
         minLength: field.minLength ?? (field.required ? 1 : 0),
         maxLength: field.maxLength ?? (field.type === "FILE" ? MAX_FILE_LENGTH : MAX_STRING_LENGTH),

@@ -3,9 +3,16 @@ import type { FieldDefinition, SchemeDefinition } from "./types.ts";
 const secret = { type: "STRING", required: true, secret: true, for: "credential" } as const;
 const text = { type: "STRING", required: true, for: "credential" } as const;
 /** What a header can carry as it is (RFC 9110 section 5.5): what was pasted with a line break or a space at its end would never work. */
-const oneToken = {
+export const oneToken = {
   pattern: "^[\\x21-\\x7e](?:[\\x20-\\x7e]*[\\x21-\\x7e])?$",
   patternMessage: "This must be one line of plain ASCII characters, without a space or line break at either end: paste it again.",
+};
+
+const LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?";
+/** What a socket connects to: an address of either family too, and names as private networks have them (`my_db`). A host of a URL is held to more. */
+export const SOCKET_HOST = {
+  pattern: `^(?:${LABEL}(?:\\.${LABEL})*\\.?|(?=.*:.*:)[0-9A-Fa-f:.]{2,45})$`,
+  patternMessage: "This must be a host name or an IP address, without https://, port and path.",
 };
 
 const WHERE_KEYS_ARE = "As the provider gave it, usually in its settings under API, developers or integrations.";
@@ -87,7 +94,7 @@ const OWN_FIELDS: Record<SchemeDefinition["type"], readonly FieldDefinition[]> =
 
 /** Every field of a scheme: its own first, each worded as the connector's data does where it does, then the data's further ones. */
 export function fieldsOf(scheme: SchemeDefinition): FieldDefinition[] {
-  const given = scheme.fields ?? [];
+  const given = scheme.type === "NATIVE" ? scheme.fields.map(connectable) : (scheme.fields ?? []);
   const own = OWN_FIELDS[scheme.type];
   const worded = own.map((field) =>
     reworded(
@@ -96,6 +103,10 @@ export function fieldsOf(scheme: SchemeDefinition): FieldDefinition[] {
     ),
   );
   return [...worded, ...given.filter(({ name }) => !own.some((field) => field.name === name))];
+}
+
+function connectable(field: FieldDefinition): FieldDefinition {
+  return field.type === "HOST" && field.pattern === undefined ? { ...field, ...SOCKET_HOST } : field;
 }
 
 /** What the data does not say anew stays as the scheme has it: a field that is only given another label is secret as before. */

@@ -5,6 +5,9 @@ interface Entry {
   slug: string;
   aliases: readonly string[];
   name: string;
+  /** Words of the name that stand side by side, written together: Power BI is `powerbi`. */
+  compounds: ReadonlySet<string>;
+  keywords: readonly string[];
   words: Word[];
   categories: string[];
   /** Less than any step between ranks. */
@@ -25,15 +28,29 @@ export function createSearch(definitions: readonly ConnectorDefinition[]): (text
   const words = new Map<string, Word>();
   const entries = definitions.map((definition) => entryOf(definition, words));
   return (text) => {
-    const query = createQuery(normalise(text).slice(0, 100));
-    if (query.text === "") return [];
-    const found: { entry: Entry; rank: number }[] = [];
-    for (const entry of entries) {
-      const rank = rankOf(entry, query);
-      if (rank !== RANK.none) found.push({ entry, rank: rank + entry.tie });
-    }
-    return found.sort((a, b) => a.rank - b.rank).map(({ entry }) => entry.definition);
+    const found = matches(entries, text);
+    if (found.length > 0) return found.map(({ entry }) => entry.definition);
+    // hubspot.com, slack bot: a name that is known to the letter, and more that says nothing to us.
+    const name = /^[^\s.]+(?=[\s.])/.exec(text.trim())?.[0];
+    const named = name === undefined ? [] : matches(entries, name);
+    return named[0] && named[0].rank < RANK.namePrefix ? named.map(({ entry }) => entry.definition) : [];
   };
+}
+
+interface Match {
+  entry: Entry;
+  rank: number;
+}
+
+function matches(entries: readonly Entry[], text: string): Match[] {
+  const query = createQuery(normalise(text).slice(0, 100));
+  if (query.text === "") return [];
+  const found: Match[] = [];
+  for (const entry of entries) {
+    const rank = rankOf(entry, query);
+    if (rank !== RANK.none) found.push({ entry, rank: rank + entry.tie });
+  }
+  return found.sort((a, b) => a.rank - b.rank);
 }
 
 interface Query {
@@ -55,29 +72,40 @@ function entryOf(definition: ConnectorDefinition, words: Map<string, Word>): Ent
     words.set(text, word);
     return word;
   };
-  const { slug, aliases = [], popularity = 0 } = definition;
+  const { slug, aliases = [], keywords = [], popularity = 0 } = definition;
   const all = [...new Set([...name.split(" "), ...[slug, ...aliases].flatMap((one) => normalise(one).split(" "))])];
+  const further = keywords.flatMap((one) => one.split(" ")).filter((word) => !all.includes(word));
   return {
     definition,
     slug,
     aliases,
     name,
-    words: all.map(wordOf),
+    compounds: compoundsOf(name),
+    keywords,
+    words: [...all, ...new Set(further)].map(wordOf),
     categories: definition.categories.map(normalise),
     // Of several that are as good: the best known, then the one that says least beside it (HubSpot before HubSpot (MCP)).
     tie: (20 - popularity) / 1_000 + all.length / 10_000 + slug.length / 1_000_000,
   };
 }
 
+function compoundsOf(name: string): Set<string> {
+  const words = name.split(" ");
+  const runs = words.flatMap((_, from) => words.slice(from + 1).map((_last, more) => words.slice(from, from + more + 2)));
+  return new Set(runs.map((run) => run.join("")));
+}
+
 function rankOf(entry: Entry, { text, joined, terms }: Query): number {
   const asSlug = text.replaceAll(" ", "-");
   if (entry.slug === text || entry.slug === asSlug || entry.aliases.includes(asSlug)) return RANK.slug;
-  if (entry.name === text) return RANK.name;
+  if (entry.name === text || entry.keywords.includes(text)) return RANK.name;
   if (entry.name.startsWith(text)) return RANK.namePrefix;
   if (terms.every((term) => entry.words.some((word) => word.text.startsWith(term.text)))) return RANK.wordPrefix;
+  // Who types a category to its end wants the best known of it, not who has the word in its name.
+  if (entry.categories.includes(text) || entry.categories.includes(joined)) return RANK.wordPrefix;
   if (entry.categories.some((category) => category.startsWith(text))) return RANK.category;
   if (entry.name.includes(text) || entry.slug.includes(text)) return RANK.contains;
-  if (joined.length > 3 && entry.words.some((word) => word.text.startsWith(joined)))
+  if (joined.length > 3 && (entry.compounds.has(joined) || entry.words.some((word) => word.text.startsWith(joined))))
     return entry.slug === joined ? RANK.category : RANK.contains;
   let worst = 0;
   for (const term of terms) {

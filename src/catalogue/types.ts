@@ -26,6 +26,8 @@ export interface VerificationDefinition {
   expectedStatus?: number[];
   /** Statuses that mean the credential is not accepted, where that is not 401 alone. */
   refusedStatus?: number[];
+  /** What the call needs, as the provider names it: one of the scheme's scopes, or a permission that an app is given in the provider's console. */
+  permission?: string;
   /** For APIs that answer 200 to a refused call: what the answer holds, at a dotted path, when it is well. */
   expectedBody?: { path: string; equals: string | number | boolean };
   /** Where the answer tells whose account it is, for schemes that have no other way to know. */
@@ -44,6 +46,8 @@ export interface ConnectorDefinition {
   slug: string;
   /** Other names under which it is found. */
   aliases?: string[];
+  /** What people type for it beside its name, in small letters; several connectors may share one. For the search alone. */
+  keywords?: string[];
   name: string;
   description: string | null;
   kind: ConnectorKind;
@@ -58,6 +62,15 @@ export interface ConnectorDefinition {
   api?: ApiDefinition;
   /** Where the provider sends signed webhooks that an auth config can take. */
   webhooks?: WebhookDefinition;
+  /** Of a project's own: what it was made from, as it was typed, so that it can be changed. */
+  given?: GivenDefinition;
+}
+
+/** The members of `input CreateConnectorInput` that say how it authenticates and where its API is; nulls left out. */
+export interface GivenDefinition {
+  baseUrl?: string;
+  scheme: Record<string, Record<string, unknown>>;
+  verification?: Record<string, unknown>;
 }
 
 /** Values for `{connection.*}`: the AuthConfig's parameters, the credential's fields and what was discovered, in that order. */

@@ -1,13 +1,13 @@
 import { variablesOf } from "../catalogue/templates.ts";
 import type { ApiDefinition } from "../catalogue/types.ts";
 import { Failure, type FailureDetails } from "../lib/failure.ts";
-import { oauth2, verifyAccount } from "../schemes/index.ts";
+import { oauth2, permissionRemedy, verifyAccount } from "../schemes/index.ts";
 import type { Fetch, OAuth2Client, TokenSet } from "../schemes/oauth2/types.ts";
 
 /**
  * Where the account is known from the callback alone, whoever is at the browser could name another one there. Where the connector's
  * harmless call names it too, the provider decides: it answers for an account that the token reaches. Throws Failure ACCOUNT_MISMATCH
- * where it does not, PROVIDER_ERROR where it could not be asked.
+ * where it does not, SCOPE_NOT_APPROVED where it may be for want of a permission, PROVIDER_ERROR where it could not be asked.
  */
 export async function proveNamedAccount(
   client: OAuth2Client,
@@ -23,6 +23,9 @@ export async function proveNamedAccount(
   if (outcome.ok) return;
   // The account's own token endpoint gave it: then it reaches the account, and lacks the scope for this one call.
   if (outcome.code === "PERMISSION_DENIED" && isIn(scheme.tokenUrl, named)) return;
+  const remedy = permissionRemedy({ api, scheme });
+  // Some providers answer alike to a token that lacks a permission and to one of another account's.
+  if (["INVALID_CREDENTIALS", "PERMISSION_DENIED"].includes(outcome.code) && remedy !== null) throw notAllowed(remedy);
   if (["INVALID_CREDENTIALS", "PERMISSION_DENIED", "RESOURCE_NOT_FOUND"].includes(outcome.code)) throw notReached();
   throw new Failure({
     code: "PROVIDER_ERROR",
@@ -53,6 +56,18 @@ function namesFromCallback({ scheme: { account, discovered = [] } }: OAuth2Clien
 function isIn(template: string, names: readonly string[]): boolean {
   const variables = variablesOf(template);
   return names.some((name) => variables.includes(`connection.${name}`));
+}
+
+function notAllowed(remedy: string): Failure {
+  return new Failure({
+    code: "SCOPE_NOT_APPROVED",
+    message:
+      "The provider refused to say whose account it is: the app lacks the permission for that, or the browser came back naming an account that the provider does not give access to.",
+    remedy,
+    retryable: true,
+    providerCode: null,
+    providerMessage: null,
+  });
 }
 
 function notReached(said?: FailureDetails): Failure {

@@ -33,7 +33,10 @@ export async function verifyAccount(input: VerifyInput): Promise<{ outcome: Test
     const text = await response.text();
     const code = judge(verification, response.status, text);
     const { account } = verification;
-    return { outcome: outcome(code, latency()), account: code === "OK" && account ? identityFrom(account, parsed(text)) : null };
+    return {
+      outcome: { ...outcome(code, latency()), ...lacking(code, input) },
+      account: code === "OK" && account ? identityFrom(account, parsed(text)) : null,
+    };
   } catch (error) {
     const code = codeOfError(error);
     const message = error instanceof TemplateError || error instanceof Failure ? { message: error.message } : {};
@@ -135,6 +138,20 @@ const WORDS: Record<TestCode, [message: string, remedy: string | null]> = {
   ],
   NOT_TESTABLE: ["This connector has no harmless call to test with.", "Use the credential to see whether it works."],
 };
+
+/** What to do where the call is refused for want of a permission; null where the connector's data names none. */
+export function permissionRemedy({ api, scheme }: Pick<VerifyInput, "api" | "scheme">): string | null {
+  const permission = api?.verification?.permission;
+  if (permission === undefined) return null;
+  return scheme.scopes?.some(({ name }) => name === permission)
+    ? `Add the scope “${permission}” to the auth config, then connect again.`
+    : `Give the app the permission “${permission}” in the provider's developer console; an account that has the app already installs it anew. Then connect again.`;
+}
+
+function lacking(code: TestCode, input: VerifyInput): { remedy?: string } {
+  const remedy = code === "PERMISSION_DENIED" ? permissionRemedy(input) : null;
+  return remedy === null ? {} : { remedy };
+}
 
 function outcome(code: TestCode, latencyMs: number): TestOutcome {
   const [message, remedy] = WORDS[code];

@@ -26,7 +26,7 @@ import { readProviderWebhook } from "../../src/domain/provider-webhook-message.t
 import { answerTo, questionIn, thanksFor } from "../../src/domain/provider-webhook-question.ts";
 import { Secret } from "../../src/lib/secret.ts";
 import { isProbed } from "../../src/probes/index.ts";
-import { oauth1, oauth2, SCHEMES, signedJwt, verifyAccount } from "../../src/schemes/index.ts";
+import { oauth1, oauth2, permissionRemedy, SCHEMES, signedJwt, verifyAccount } from "../../src/schemes/index.ts";
 import { checkSignature } from "../../src/schemes/webhook-signature.ts";
 import { LOCALHOST } from "../support/certificate.ts";
 import { exchangeSchemes, useExchange } from "./exchange-keys.ts";
@@ -50,6 +50,7 @@ const EVERYTHING = {
   $schema: "../connector.schema.json",
   slug: "everything",
   aliases: ["3verything"],
+  keywords: ["all of it"],
   name: "Everything",
   description: "Uses every key of the schema.",
   kind: "OAUTH2_PROVIDER",
@@ -249,6 +250,7 @@ const EVERYTHING = {
       path: "/check",
       baseUrl: "https://check.example.com",
       refusedStatus: [403],
+      permission: "check.read",
       headers: { "x-seven": "7" },
       body: { q: 2 },
       expectedStatus: [200],
@@ -460,6 +462,7 @@ async function run(connector: ConnectorDefinition): Promise<void> {
   const common = { api: connector.api, scheme, accessToken: set.accessToken, values: later.values, clientId: "c" };
   const apply = () => SCHEMES.OAUTH2.apply({ ...common, clientSecret: null, tokenSecret: null });
   const { outcome, account } = await verifyAccount({ ...common, apply, fetch });
+  expect(permissionRemedy(common)).toContain("“check.read”");
   expect(outcome.code).toBe("OK");
   expect(account?.id).toBe("1");
   try {

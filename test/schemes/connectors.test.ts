@@ -154,6 +154,7 @@ const CASES: Record<string, Case> = {
     refresh: { ...REFRESHED, api_domain: "https://www.zohoapis.eu" },
     revoke: { at: "accounts.zoho.eu/oauth/v2/token/revoke", sends: /^token=rt-1$/ },
     discovered: { accounts: "zoho.eu", apis: "zohoapis.eu" },
+    api: { header: ["authorization", "Zoho-oauthtoken at-1"], at: "accounts.zoho.eu/oauth/user/info" },
   },
   linear: {
     scopes: ["read", "issues:create"],
