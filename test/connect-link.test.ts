@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { browse, CookieJar, submit } from "../src/sandbox/play-user.ts";
+import { browse, CookieJar, playUser, submit } from "../src/sandbox/play-user.ts";
 import { moveClock, RETURN_URL, startTestApp, type TestApp } from "./support/app.ts";
 import { faults, mutate } from "./support/entities.ts";
 import { run } from "./support/graphql.ts";
@@ -28,6 +28,13 @@ async function createLink(input: object = {}): Promise<{ url: string; expiresAt:
   const answer = await mutate(app, key, "createConnectLink", { user: { id: userId }, ...input }, "url expiresAt");
   expect(answer.__typename, answer.message).toBe("CreateConnectLinkPayload");
   return answer as unknown as { url: string; expiresAt: string };
+}
+
+/** Where “Back to the list” leads; null where it is not shown. */
+function toList({ body, url }: { body: string; url: string }): string | null {
+  const [, shown = ""] = /<p id="list"([\s\S]*?)<\/p>/.exec(body) ?? [];
+  const [, path] = /href="([^"]+)"/.exec(shown) ?? [];
+  return path && !/^[^>]* hidden/.test(shown) ? new URL(path, url).href : null;
 }
 
 describe("a link to a choice of connectors", () => {
@@ -187,9 +194,12 @@ describe("a link to a choice of connectors", () => {
     expect(form.body).toMatch(/id="field-username"/);
     expect(await requests()).toBe(1);
     const values = { "field.username": "ada", "field.password": "x" };
-    const stop = { cookieJar, button: ["decision", "connect"] as [string, string], stopAtPrefix: "http://app.test/" };
-    const end = await submit(form, form.forms[0]!, values, stop);
-    expect(end.redirectedTo).toContain("status=ACTIVE");
+    const end = await submit(form, form.forms[0]!, values, { cookieJar, button: ["decision", "connect"] });
+    // Both ways on are there: to the product with the result, and to the list.
+    expect(end.body).toContain("Connected");
+    expect(end.body).toMatch(/href="http:\/\/app\.test\/[^"]*status=ACTIVE/);
+    expect(toList(end)).toBe(`${url}/plain`);
+    expect((await browse(toList(end)!, { cookieJar })).body).toContain(`Back to `);
     const again = await submit(list, list.forms[0]!, {}, { cookieJar, button: ["authConfigId", "ac_nonsense"] });
     expect(again.status).toBe(422);
     const posted = await fetch(`${url}/start`, {
@@ -198,6 +208,27 @@ describe("a link to a choice of connectors", () => {
       body: `authConfigId=${target.authConfigId}`,
     });
     expect(posted.status).toBe(403);
+  });
+
+  test("leads back to its list without a script, whatever came of it, and nobody who did not begin there", async () => {
+    await createConfig(app, key, { name: "For the list" });
+    const { url } = await createLink({ connectorSlugs: ["sandbox"], locale: "de" });
+    const cookieJar = new CookieJar();
+    const list = await browse(`${url}/plain`, { cookieJar });
+    const begun = await submit(list, list.forms[0]!, {}, { cookieJar, button: list.forms[0]!.buttons[0]! });
+    expect(toList(begun)).toBe(`${url}/plain`);
+    expect(begun.body).toContain("Zurück zur Liste");
+    const { page } = await playUser(`${begun.url.replace(/plain$/, "authorize")}`, { deny: true }, { cookieJar });
+    expect(page.body).toContain("Nicht verbunden");
+    expect(toList(page)).toBe(`${url}/plain`);
+    expect((await browse(toList(page)!, { cookieJar })).forms).toHaveLength(1);
+    expect(toList(await browse(begun.url))).toBeNull();
+    const [name = ""] = cookieJar.header(begun.url)?.match(/moorline-choice-req_\w+/) ?? [];
+    expect(name).not.toBe("");
+    for (const value of ["//evil.example", "..%2f..%2fgraphql", "x"]) {
+      const forged = await fetch(begun.url, { headers: { cookie: `${name}=${value}` } });
+      expect(toList({ body: await forged.text(), url: begun.url })).toBeNull();
+    }
   });
 
   test("is forgotten some days after its end, with the sessions it gave", async () => {

@@ -1,9 +1,9 @@
-import { type ExecutionResult, GraphQLError, type GraphQLSchema, type Source } from "graphql";
+import { type ExecutionResult, GraphQLError, type GraphQLSchema, getVariableValues, type Source } from "graphql";
 import { type CompiledQuery, compileQuery, isCompiledQuery } from "graphql-jit";
 import type { PreparedDocument } from "../graphql/document.ts";
 
-/** Runs an operation as `execute` of graphql does, several times faster. */
-export type Run = (context: unknown, variables: Record<string, unknown>) => ExecutionResult | Promise<ExecutionResult>;
+/** Runs an operation as `execute` of graphql does, several times faster. Null: the variables don't fit. */
+export type Run = (context: unknown, variables: Record<string, unknown>) => ExecutionResult | Promise<ExecutionResult> | null;
 
 /** An operation that comes this often is compiled: compiling costs as much as some dozen runs. */
 const COMPILED_AFTER = 20;
@@ -30,7 +30,10 @@ export function compiledRun(schema: GraphQLSchema, prepared: PreparedDocument): 
 function compile(schema: GraphQLSchema, { document, operation }: PreparedDocument): Run | null {
   const query = compileQuery(schema, document, operation.name?.value);
   if (!isCompiledQuery(query)) return null;
+  const definitions = operation.variableDefinitions ?? [];
   return (context, variables) => {
+    // The compiled code reads variables less strictly: it knows nothing of `@oneOf`.
+    if (getVariableValues(schema, definitions, variables).errors) return null;
     const result = (query as CompiledQuery).query(undefined, context, variables);
     return result instanceof Promise
       ? result.then((settled) => withErrors(settled, document.loc?.source))

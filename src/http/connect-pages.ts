@@ -10,6 +10,7 @@ import type { Face } from "./options.ts";
 import { connectionPage, onwardPage, type Page } from "./pages.ts";
 import { prefersHtml, send } from "./respond.ts";
 import type { Handler, Hit, Route } from "./router.ts";
+import { wayBack, wayBackCookie } from "./way-back.ts";
 
 /** The hosted page, the link that leads to the provider, and the click that confirms who is there. */
 export function connectRoutes(face: Face): Route[] {
@@ -62,7 +63,10 @@ export function connectRoutes(face: Face): Route[] {
         const form = await readForm(request, face.limits.formBytes);
         const visit = linkVisit(face, request, token);
         const started = await startChoice(services, visit, form.get("authConfigId") ?? "");
-        if (started.issued) response.setHeader("set-cookie", linkCookie(face, token, started.issued));
+        const { issued, requestId } = started;
+        if (issued) response.appendHeader("set-cookie", linkCookie(face, token, issued));
+        if (issued && requestId)
+          response.appendHeader("set-cookie", wayBackCookie(services.publicUrl, requestId, token, issued.maxAgeSeconds));
         sendAnswer(face, request, response, started.outcome);
       },
     },
@@ -80,13 +84,15 @@ export function connectRoutes(face: Face): Route[] {
 const FILES_IN_A_FORM = 4;
 
 /** What answers a form. */
-function sendAnswer(face: Face, request: IncomingMessage, response: ServerResponse, outcome: Outcome): void {
+function sendAnswer(face: Face, request: IncomingMessage, response: ServerResponse, answer: Outcome): void {
+  const outcome = withWayBack(face, request, answer);
   if ("redirectTo" in outcome && isNavigation(request))
     sendPage(response, onwardPage(outcome.redirectTo, request.headers["accept-language"]));
   else sendOutcome(face, response, outcome);
 }
 
-export function sendOutcome(face: Face, response: ServerResponse, outcome: Outcome): void {
+export function sendOutcome(face: Face, response: ServerResponse, answer: Outcome): void {
+  const outcome = withWayBack(face, response.req, answer);
   const secure = face.services.publicUrl.startsWith("https:");
   const headers = outcome.setCookie ? { "set-cookie": serializeCookie(outcome.setCookie, secure) } : {};
   if ("page" in outcome) {
@@ -95,6 +101,15 @@ export function sendOutcome(face: Face, response: ServerResponse, outcome: Outco
     const model = face.pages && againUrl ? { ...page, againUrl } : page;
     sendPage(response, connectionPage(model, response.req.headers["accept-language"]), headers);
   } else send(response, 303, { location: outcome.redirectTo, ...headers });
+}
+
+/** Whoever has come from a list of connectors is led there too, and stays here to choose instead of being sent on. */
+function withWayBack(face: Face, request: IncomingMessage, outcome: Outcome): Outcome {
+  const page = "page" in outcome ? outcome.page : outcome.beside;
+  const listUrl = page?.begun && wayBack(request, face.services.publicUrl, page.begun.id);
+  if (!page || !listUrl) return outcome;
+  const { setCookie } = outcome;
+  return { page: { ...page, listUrl }, ...(setCookie && { setCookie }) };
 }
 
 export function sendPage(response: ServerResponse, page: Page, more: OutgoingHttpHeaders = {}): void {

@@ -22,7 +22,7 @@ main { width: 100%; max-width: 30rem; padding: 2rem; background: var(--card); bo
 h1 { margin: 0 0 .75rem; font-size: 1.375rem; line-height: 1.3; }
 p, ul { margin: 0 0 1rem; }
 .soft { color: var(--soft); }
-.actions { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1.5rem; }
+.actions:not([hidden]) { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1.5rem; }
 button, .button { font: inherit; font-weight: 600; padding: .625rem 1.125rem; border-radius: .5rem; border: 1px solid var(--line); background: transparent; color: inherit; text-decoration: none; cursor: pointer; }
 .primary { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
 .code { font: 600 1.75rem/1.3 ui-monospace, monospace; letter-spacing: .08em; user-select: all; }

@@ -19,14 +19,22 @@ if (next) location.replace(next);
 else if (status === "ACTIVE") window.close();
 `;
 
-/** A tab in which a link with a choice was opened goes back there: the hosted page has kept its path (src/web/connect/way-back.ts), and tells how it went. */
-const ENDED_SCRIPT = `
-const { request } = document.getElementById("ended").dataset;
+/**
+ * A tab in which a link with a choice was opened goes back there: the hosted page has kept its path (src/web/connect/way-back.ts), and tells
+ * how it went. Where it is not over, this page has something to say, and its reader goes back when they have read it.
+ */
+const BEGUN_SCRIPT = `
+const list = document.getElementById("list");
+const { request, over } = list.dataset;
 let path = null;
 try {
   path = sessionStorage.getItem("moorline-choice:" + request);
 } catch {}
-if (path) location.replace(path + "#" + request);
+if (path && over) location.replace(path + "#" + request);
+else if (path) {
+  list.querySelector("a").href = path;
+  list.hidden = false;
+}
 `;
 
 /** `acceptLanguage`: what the browser says it reads; it counts where the page has no language of its own. */
@@ -48,9 +56,9 @@ export function connectionPage(model: PageModel, acceptLanguage?: string): Page 
     <h1>${heading}</h1>
     <p>${message}</p>
     ${remedy && html`<p>${remedy}</p>`}
-    ${facts(model, words)} ${model.device && deviceContent(model.device, words)} ${model.form && formContent(translatedForm(model.form, translate), words)}
+    ${facts(model, words, translate)} ${model.device && deviceContent(model.device, words)} ${model.form && formContent(translatedForm(model.form, translate), words)}
     ${model.choice && choiceContent(model.choice, words)} ${actions(model, words, named)} ${model.popup && popup(model.popup, words, model.returnTo)}
-    ${model.endedId && html`<div id="ended" data-request="${model.endedId}"></div>`}`;
+    ${model.begun && toList(model, model.begun, words)}`;
   const waits = model.kind === "WAIT" || model.kind === "DEVICE";
   const head = waits ? html`<meta http-equiv="refresh" content="${model.kind === "WAIT" ? "3" : "5"}">` : null;
   return page({
@@ -60,9 +68,15 @@ export function connectionPage(model: PageModel, acceptLanguage?: string): Page 
     content,
     head,
     formAction: ["CONFIRM", "FORM", "CHOICE"].includes(model.kind),
-    script: model.popup ? POPUP_SCRIPT : model.endedId ? ENDED_SCRIPT : null,
+    script: scriptOf(model),
     brand: model.brand,
   });
+}
+
+/** None where something is typed in: only where a way that went through the hosted page may end. */
+function scriptOf({ popup, begun, kind }: PageModel): string | null {
+  if (popup) return POPUP_SCRIPT;
+  return begun && (begun.over || kind === "FAILED") ? BEGUN_SCRIPT : null;
 }
 
 const asItIs: Translate = (text) => text;
@@ -84,14 +98,14 @@ function deviceContent(device: NonNullable<PageModel["device"]>, words: Words): 
     <p class="soft">${words.deviceShows}</p>`;
 }
 
-function facts({ kind, userLabel, scopes }: PageModel, words: Words): Html | null {
+function facts({ kind, userLabel, scopes }: PageModel, words: Words, translate: Translate): Html | null {
   if (kind !== "START" && kind !== "CONFIRM" && kind !== "FORM" && kind !== "DEVICE" && kind !== "CHOICE") return null;
   return html`
     ${userLabel && html`<p>${words.forWhom} <strong>${userLabel}</strong></p>`}
     ${
       scopes &&
       scopes.length > 0 &&
-      html`<p>${words.mayBeUsedFor}</p><ul>${scopes.map((scope) => html`<li>${scope.description ?? scope.name}${scope.description && html` <span class="soft">(${scope.name})</span>`}</li>`)}</ul>`
+      html`<p>${words.mayBeUsedFor}</p><ul>${scopes.map((scope) => html`<li>${scope.description ? translate(scope.description) : scope.name}${scope.description && html` <span class="soft">(${scope.name})</span>`}</li>`)}</ul>`
     }`;
 }
 
@@ -117,12 +131,22 @@ function actions(model: PageModel, words: Words, named: Named): Html | null {
     return html`<p class="soft">${words.willBeSent(named.connector)}</p>
       <div class="actions"><a class="button primary" href="${model.authorizationUrl}" rel="nofollow">${words.goOn}</a></div>`;
   }
-  const { returnTo, againUrl } = model;
+  const { returnTo } = model;
+  const againUrl = model.againUrl ?? (model.kind === "FAILED" ? model.authorizationUrl : undefined);
   if (!returnTo && !againUrl) return null;
   return html`<div class="actions">
     ${returnTo && html`<a class="button primary" href="${returnTo}">${words.backTo(model.productName)}</a>`}
     ${againUrl && html`<a class="button" href="${againUrl}" rel="nofollow">${words.tryAgain}</a>`}
   </div>`;
+}
+
+/** Hidden until the script knows where it leads, if the server does not. */
+function toList(model: PageModel, { id, over }: NonNullable<PageModel["begun"]>, words: Words): Html | null {
+  const { listUrl } = model;
+  if (!listUrl && scriptOf(model) !== BEGUN_SCRIPT) return null;
+  return html`<p id="list" class="actions" data-request="${id}" data-over="${over && "true"}"${!listUrl && html` hidden`}>
+    <a class="button" href="${listUrl}">${words.toList}</a>
+  </p>`;
 }
 
 function popup(

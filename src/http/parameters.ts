@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { RequestError } from "../lib/errors.ts";
 
 /** A GraphQL request's parameters (GraphQL over HTTP, section 4.1), checked for their types but not for their meaning. */
@@ -12,6 +13,8 @@ const MAX_DEPTH = 32;
 
 export function parseJsonParameters(body: Buffer): GraphQLParameters {
   if (body.length === 0) throw bad('The request has no body. Send JSON such as {"query": "{ viewer { role } }"}.');
+  // What is no UTF-8 would be read as something else: a password, say, with other characters in it.
+  if (!isUtf8(body)) throw bad("The request body is not UTF-8.");
   let value: unknown;
   try {
     value = JSON.parse(body.toString("utf8"));
@@ -41,22 +44,25 @@ export function checkParameters(value: unknown): GraphQLParameters {
   if (variables !== null && !isMap(variables)) throw bad("`variables` must be an object or null.");
   if (extensions !== null && !isMap(extensions)) throw bad("`extensions` must be an object or null.");
   if (/\\u(0000|\{0+\})/.test(query)) throw noNull();
+  if (!query.isWellFormed()) throw noHalf();
   if (variables) checkValue(variables, 0);
   return { query, operationName, variables };
 }
 
-/** The null character is no text for PostgreSQL: refused once, here, before it can look like an outage further in. */
+/** The null character and half a pair of surrogates are no text for PostgreSQL: refused once, here, before they can look like an outage further in. */
 function checkValue(value: unknown, depth: number): void {
-  if (typeof value === "string") {
-    if (value.includes("\0")) throw noNull();
-    return;
-  }
+  if (typeof value === "string") checkText(value);
   if (typeof value !== "object" || value === null) return;
   if (depth >= MAX_DEPTH) throw bad(`\`variables\` are nested deeper than ${MAX_DEPTH} levels.`);
   for (const key in value) {
-    if (key.includes("\0")) throw noNull();
+    checkText(key);
     checkValue((value as Record<string, unknown>)[key], depth + 1);
   }
+}
+
+function checkText(text: string): void {
+  if (text.includes("\0")) throw noNull();
+  if (!text.isWellFormed()) throw noHalf();
 }
 
 function parseMap(name: string, text: string | null): unknown {
@@ -74,6 +80,10 @@ function isMap(value: unknown): value is Record<string, unknown> {
 
 function noNull(): RequestError {
   return bad("Text may not contain the null character (\\u0000).");
+}
+
+function noHalf(): RequestError {
+  return bad("Text may not contain half of a character (a lone surrogate, \\ud800 to \\udfff).");
 }
 
 function bad(message: string): RequestError {

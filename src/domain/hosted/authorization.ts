@@ -71,7 +71,7 @@ export async function receiveCallback(services: Services, input: CallbackInput):
   if (opening.consumedAt || presentRequest(request, parties.now).status !== "AUTHORIZING")
     return settled(services, request.id, opening.inWindow);
   const muted = isMuted(parties);
-  if (muted) return { page: failurePage(parties, muted) };
+  if (muted) return { page: failurePage(services, parties, muted, opening.inWindow) };
   const end = async (ending: Pick<Ending, "to" | "failure">): Promise<Outcome> => {
     const claim = claimOpening(opening);
     const ended = await endRequest(services, request, { ...ending, from: ["AUTHORIZING"], ip: input.ip, claim });

@@ -32,6 +32,7 @@ export async function choicePage(services: Services, token: string): Promise<Pag
     status: 200,
     text: { key: "CHOICE" },
     choice: { action: `/connect/${token}/start`, choices },
+    returnTo: link.returnUrl,
   };
 }
 
@@ -61,6 +62,8 @@ async function choicesOf(
 
 export interface Started {
   outcome: Outcome;
+  /** The public id of the request that was begun; null: none was. */
+  requestId: string | null;
   /** For this browser's cookie; null: it got none. */
   issued: IssuedSession | null;
 }
@@ -68,18 +71,20 @@ export interface Started {
 /** The button of one choice: a request of the link's user, and on to its own page. */
 export async function startChoice(services: Services, visit: Visit, authConfigId: string): Promise<Started> {
   const page = await choicePage(services, visit.token);
-  if (page?.kind !== "CHOICE") return { outcome: { page: page ?? unknownLink() }, issued: null };
+  if (page?.kind !== "CHOICE") return { outcome: { page: page ?? unknownLink() }, requestId: null, issued: null };
   const exchange = await exchangeLink(services, visit);
-  if ("refusal" in exchange || exchange.opened.kind !== "CHOICE") return { outcome: { page: unknownLink() }, issued: null };
+  if ("refusal" in exchange || exchange.opened.kind !== "CHOICE")
+    return { outcome: { page: unknownLink() }, requestId: null, issued: null };
   const { opened, issued } = exchange;
   const caller = await authenticate(services, { authorization: `Bearer ${issued.token}`, ip: visit.ip, locale: null });
   try {
     const input = { target: { authConfigId }, returnUrl: opened.returnUrl };
     const { connectionRequest } = await initiateConnection({ services, caller }, input);
-    return { outcome: { redirectTo: plainLinkOf(services, connectionRequest.id) }, issued };
+    const requestId = encodeId("ConnectionRequest", connectionRequest.id);
+    return { outcome: { redirectTo: plainLinkOf(services, connectionRequest.id) }, requestId, issued };
   } catch (error) {
     // A subdomain, say, that has to be known before: only the page with a script asks for it.
     if (!(error instanceof UserError)) throw error;
-    return { outcome: { page: { ...page, status: 422, text: { key: "CHOICE_GONE" } } }, issued };
+    return { outcome: { page: { ...page, status: 422, text: { key: "CHOICE_GONE" } } }, requestId: null, issued };
   }
 }

@@ -37,7 +37,7 @@ interface Visit {
 /** The page that asks for what a user has to type. Looking at it consumes nothing; several browsers may. */
 export async function openForm(services: Services, parties: RequestWithParties, visit: Visit): Promise<Outcome> {
   const muted = isMuted(parties);
-  if (muted) return { page: failurePage(parties, muted) };
+  if (muted) return { page: failurePage(services, parties, muted) };
   if (!(await noteOpened(services, parties.request, visit.ip)))
     return { page: pageOf(services, (await requestWithParties(services, parties.request.id))!) };
   const name = cookieName(services, visit.token);
@@ -82,7 +82,7 @@ export async function submitForm(
   if (stranger) return { page: stranger };
   if (presentRequest(request, parties.now).status !== "AUTHORIZING") return settled(services, request.id);
   const muted = isMuted(parties);
-  if (muted) return { page: failurePage(parties, muted) };
+  if (muted) return { page: failurePage(services, parties, muted) };
   if (form.get("decision") === "refuse") {
     await endRequest(services, request, { from: ["AUTHORIZING"], to: "CANCELED", ip: visit.ip });
     return settled(services, request.id);

@@ -13,7 +13,7 @@ import { type FlowSecrets, redirectFlow } from "../redirect-flow.ts";
 import { isRedirect } from "../request-flow.ts";
 import { firstOf, ofChain } from "../retries.ts";
 import type { Services } from "../services.ts";
-import { failurePage, type PageModel, pageOf, unknownLink } from "./page-model.ts";
+import { endedPage, failurePage, type PageModel, pageOf, unknownLink } from "./page-model.ts";
 import { linksOf } from "./request-links.ts";
 
 /** Each opening of a link has this long, whatever is left of its request. */
@@ -25,7 +25,8 @@ export interface Cookie {
   maxAgeSeconds: number;
 }
 
-export type Outcome = ({ redirectTo: string } | { page: PageModel }) & { setCookie?: Cookie };
+/** `beside`: what is shown instead to a browser that has something else to go back to. */
+export type Outcome = ({ redirectTo: string; beside?: PageModel } | { page: PageModel }) & { setCookie?: Cookie };
 
 export interface LinkOpening {
   token: string;
@@ -46,7 +47,7 @@ export async function openLink(services: Services, input: LinkOpening): Promise<
   if (!["PENDING", "AUTHORIZING"].includes(present.status)) return { page: pageOf(services, parties) };
   if (!isRedirect(request)) return { redirectTo: linksOf(services, request.id).connectUrl };
   const muted = isMuted(parties);
-  if (muted) return { page: failurePage(parties, muted) };
+  if (muted) return { page: failurePage(services, parties, muted, input.inWindow) };
   const minted: FlowSecrets = {
     state: randomBytes(32).toString("base64url"),
     nonce: randomBytes(32).toString("base64url"),
@@ -61,17 +62,17 @@ export async function openLink(services: Services, input: LinkOpening): Promise<
     return { redirectTo: url, setCookie: cookie };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
+    const { details } = error;
     // What may pass leaves the request as it is: the same link works a moment later.
-    if (!error.details.retryable) {
-      await endRequest(services, request, {
-        from: ["PENDING", "AUTHORIZING"],
-        to: "FAILED",
-        failure: error.details,
-        ip: input.ip,
-        fromProvider: accusesConfig(parties),
-      });
-    }
-    return { page: failurePage(parties, error.details) };
+    if (details.retryable) return { page: failurePage(services, parties, details, input.inWindow) };
+    await endRequest(services, request, {
+      from: ["PENDING", "AUTHORIZING"],
+      to: "FAILED",
+      failure: details,
+      ip: input.ip,
+      fromProvider: accusesConfig(parties),
+    });
+    return { page: endedPage(services, await refetch(services, request), details, input.inWindow) };
   }
 }
 

@@ -4,7 +4,7 @@ import { encodeId } from "../../lib/ids.ts";
 import { type RequestWithParties, userLabel } from "../connection-parties.ts";
 import { type ConnectionStatus, presentRequest } from "../connection-request.ts";
 import type { Branding } from "../project.ts";
-import { goesOnByItself, isDevice, isForm } from "../request-flow.ts";
+import { goesOnByItself, isDevice, isForm, isRedirect } from "../request-flow.ts";
 import type { Services } from "../services.ts";
 import type { FormField } from "./form-values.ts";
 import { linksOf, plainLinkOf } from "./request-links.ts";
@@ -47,7 +47,7 @@ export interface PageModel {
   brand: PageBrand | null;
   /** CONFIRM: the sealed answer of the provider, to be posted back. */
   handle?: string;
-  /** START: where the button leads. */
+  /** START: where the button leads. FAILED: the same link, which may work a moment later. */
   authorizationUrl?: string;
   /** DEVICE: what to type where. */
   device?: { userCode: string; verificationUri: string; verificationUriComplete: string | null };
@@ -55,8 +55,10 @@ export interface PageModel {
   form?: FormModel;
   /** CHOICE: what can be connected; `action` is the path that one of them is posted to. */
   choice?: { action: string; choices: Choice[] };
-  /** Of a request that is over: its public id. */
-  endedId?: string;
+  /** The request by its public id: a browser that began it from a link with a choice finds the way back to the list by this. */
+  begun?: { id: string; over: boolean };
+  /** The path of that list, where the browser has kept it for the server. */
+  listUrl?: string;
   /** Where the browser goes at the end, the outcome appended. */
   returnTo?: string | null;
   /** The hosted page, where it can be tried again; absent: nothing is to be tried. */
@@ -117,14 +119,44 @@ export function brandOf(project: Project): { productName: string; brand: PageBra
   };
 }
 
-/** The page that tells of a failure without ending anything: the caller decides what the request becomes. */
-export function failurePage(parties: RequestWithParties, failure: FailureDetails): PageModel {
+/** The page that tells of a failure without ending anything. `inWindow`: in a window that the hosted page has opened. */
+export function failurePage(
+  services: Services,
+  parties: RequestWithParties,
+  failure: FailureDetails,
+  inWindow = false,
+): PageModel {
+  const { request } = parties;
+  const { authorizationUrl } = linksOf(services, request.id);
+  const again = { authorizationUrl: inWindow ? `${authorizationUrl}?window=popup` : authorizationUrl };
   return {
     kind: "FAILED",
-    status: failure.code === "PROVIDER_UNREACHABLE" ? 502 : 400,
+    status: statusOf(failure),
     ...about(parties),
     text: { key: "FAILED", failure },
+    ...(failure.retryable && isRedirect(request) && again),
+    ...(inWindow
+      ? { popup: openedBy(services.publicUrl, request, presentRequest(request, parties.now).status) }
+      : { begun: begun(request, false) }),
   };
+}
+
+/** What a request has come to that has just ended so. */
+export function endedPage(
+  services: Services,
+  parties: RequestWithParties,
+  failure: FailureDetails,
+  inWindow: boolean,
+): PageModel {
+  return { ...pageOf(services, parties, inWindow), status: statusOf(failure) };
+}
+
+function statusOf({ code }: FailureDetails): number {
+  return code === "PROVIDER_UNREACHABLE" ? 502 : 400;
+}
+
+function begun({ id }: RequestWithParties["request"], over: boolean): { id: string; over: boolean } {
+  return { id: encodeId("ConnectionRequest", id), over };
 }
 
 export function confirmPage(parties: RequestWithParties, handle: string): PageModel {
@@ -150,6 +182,7 @@ export function formPage(parties: RequestWithParties, form: FormModel): PageMode
     ...about(parties),
     text: { key: parties.request.kind === "REAUTHORIZE" ? "FORM_AGAIN" : "FORM" },
     form,
+    begun: begun(parties.request, false),
   };
 }
 
@@ -163,6 +196,7 @@ function devicePage(parties: RequestWithParties): PageModel {
     ...about(parties),
     text: { key: "DEVICE" },
     device: { userCode: deviceUserCode, verificationUri: deviceUri, verificationUriComplete: deviceUriComplete },
+    begun: begun(parties.request, false),
   };
 }
 
@@ -180,7 +214,7 @@ export function pageOf(services: Services, parties: RequestWithParties, inWindow
     returnTo: inWindow ? null : returnTo(request, status),
     popup: inWindow ? openedBy(services.publicUrl, request, status) : popupOf(request, status),
   };
-  const ended = inWindow ? base : { ...base, endedId: encodeId("ConnectionRequest", request.id) };
+  const ended = inWindow ? base : { ...base, begun: begun(request, true) };
   const again = inWindow || request.closed ? {} : { againUrl: linksOf(services, request.id).connectUrl };
   switch (status) {
     case "PENDING":
@@ -193,6 +227,7 @@ export function pageOf(services: Services, parties: RequestWithParties, inWindow
         returnTo: null,
         popup: null,
         text: { key: "START" },
+        begun: begun(request, false),
         authorizationUrl: isForm(request) ? plainLinkOf(services, request.id) : linksOf(services, request.id).authorizationUrl,
       };
     case "VERIFYING":

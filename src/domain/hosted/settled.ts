@@ -23,7 +23,7 @@ export async function settled(services: Services, requestId: string, inWindow = 
       const left = giveUpAt - performance.now();
       if (presentRequest(parties.request, parties.now).status !== "EXCHANGING" || left <= 0) {
         const page = pageOf(services, parties, inWindow);
-        return page.returnTo && !page.popup ? { redirectTo: page.returnTo } : { page };
+        return page.returnTo && !page.popup ? { redirectTo: page.returnTo, beside: page } : { page };
       }
       await changes.next(Math.min(left, LOOK_AGAIN_MS));
     }

@@ -141,6 +141,7 @@ export const de: Words = {
   goOn: "Weiter",
   tryAgain: "Noch einmal versuchen",
   backTo: (product) => (product ? `Zurück zu ${product}` : "Zurück"),
+  toList: "Zurück zur Liste",
   closeWindow: "Dieses Fenster schließen",
   open: (address) => `${address} öffnen`,
   deviceShows: "Diese Seite zeigt an, wenn es geschafft ist.",

@@ -78,6 +78,7 @@ export const en: Words = {
   goOn: "Continue",
   tryAgain: "Try again",
   backTo: (product) => `Back to ${product ?? "where you came from"}`,
+  toList: "Back to the list",
   closeWindow: "Close this window",
   open: (address) => `Open ${address}`,
   deviceShows: "This page shows when it is done.",

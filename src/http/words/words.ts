@@ -36,6 +36,8 @@ export interface Words {
   /** Null: it has no name. */
   tryAgain: string;
   backTo: (product: string | null) => string;
+  /** Of the connectors of a link with a choice. */
+  toList: string;
   closeWindow: string;
   open: (address: string) => string;
   deviceShows: string;

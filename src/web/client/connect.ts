@@ -1,6 +1,6 @@
 import { ConnectionCanceled, FINAL, outcomeOf, PopupBlocked } from "./errors.ts";
 import { thisPage } from "./page.ts";
-import { type OpenPopup, onHint, openPopup, watchClosing } from "./popup.ts";
+import { type Looking, type OpenPopup, onHint, openPopup, watchClosing } from "./popup.ts";
 import { cancelRequest, linkOf, startRequest } from "./start.ts";
 import type { ConnectionRequest, ConnectOptions, Credential, RedirectOptions, ResumeOptions } from "./types.ts";
 import { linked } from "./waiting.ts";
@@ -15,7 +15,8 @@ const ENOUGH = Symbol("enough");
 
 /**
  * The popup is opened before anything is awaited. What the API says of the request decides; the popup's messages and `closed` are hints.
- * After FAILED, DENIED or EXPIRED the window is left to the user, who may try again in it: the error comes when it is closed.
+ * After FAILED, DENIED or EXPIRED the window is left to the user, who may try again in it: the error comes when it is closed, or, where it
+ * had looked closed before, when the user is back at this page.
  */
 export async function connectByPopup(context: Connecting, options: ConnectOptions): Promise<Credential> {
   options.signal?.throwIfAborted();
@@ -55,7 +56,7 @@ async function follow(
   const cancel = async () => {
     await cancelRequest(context.api, latest.id, options.signal);
   };
-  const undo = link ? attend(context, options, popup, link, { latest: () => latest, cancel, endIfOver }) : [];
+  const attending = link ? attend(context, options, popup, link, { latest: () => latest, cancel, endIfOver }) : null;
   try {
     options.onChange?.(first);
     const watchOptions = { signal: watching.signal, after: first.sequence, followRetries: link !== null };
@@ -66,12 +67,12 @@ async function follow(
         popup.close();
         break;
       }
-      if (over() && popup.looksClosed()) break;
+      if (over()) attending?.believeAnew();
     }
   } catch (error) {
     if (error !== ENOUGH) throw error;
   } finally {
-    for (const each of undo) each();
+    attending?.stop();
     watching.unlink();
   }
   const outcome = outcomeOf(latest);
@@ -92,15 +93,15 @@ function attend(
   popup: OpenPopup,
   link: string,
   { latest, cancel, endIfOver }: Attended,
-): (() => void)[] {
-  const stopLooking = watchClosing(popup, {
+): Looking {
+  const looking = watchClosing(popup, {
     onClosed() {
       endIfOver();
       // Most who close it, or have it closed, are done: the news may be lost with a connection that is being made again.
       wake.now();
     },
     onGone() {
-      if (FINAL.has(latest().status)) return endIfOver();
+      if (FINAL.has(latest().status)) return;
       const reopen = () => {
         const again = linkOf(latest(), show) ?? link;
         return popup.reopen(again);
@@ -108,6 +109,7 @@ function attend(
       onPopupClosed?.({ request: latest(), reopen, cancel });
     },
     onBelieved() {
+      endIfOver();
       // Once the provider has answered, the answer counts, whether or not its window is still there.
       const undecided = latest().status === "PENDING" || latest().status === "AUTHORIZING";
       if (cancelOnClose && undecided) cancel().catch(() => {});
@@ -117,7 +119,13 @@ function attend(
     const { id, status: known } = latest();
     if (connectionRequestId !== id || status !== known) wake.now();
   });
-  return [stopLooking, stopListening];
+  return {
+    believeAnew: looking.believeAnew,
+    stop() {
+      looking.stop();
+      stopListening();
+    },
+  };
 }
 
 /** Leaves this page. */

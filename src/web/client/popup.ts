@@ -67,14 +67,28 @@ export interface Closing {
   onBelieved(): void;
 }
 
-/** Looks at the popup until the returned function is called. After `reopen` all three may come again. */
-export function watchClosing(popup: OpenPopup, { onClosed, onGone, onBelieved }: Closing): () => void {
+export interface Looking {
+  /** Where it looks closed already: `onBelieved` once more, when that holds from now on. */
+  believeAnew(): void;
+  stop(): void;
+}
+
+interface ClosingStep {
+  at: number | null;
+  run: () => void;
+  holds: () => boolean;
+  waits: number;
+}
+
+/** Looks at the popup until it is stopped. After `reopen` all three may come again. */
+export function watchClosing(popup: OpenPopup, { onClosed, onGone, onBelieved }: Closing): Looking {
   const page = thisPage();
-  let steps: { at: number | null; run: () => void; holds: () => boolean; waits: number }[] = [];
-  const begin = () => [
+  let steps: ClosingStep[] = [];
+  const belief = (): ClosingStep => ({ at: null, run: onBelieved, holds: () => page.document.hasFocus(), waits: GRACE_MS });
+  const begin = (): ClosingStep[] => [
     { at: null, run: onClosed, holds: () => true, waits: 0 },
     { at: null, run: onGone, holds: () => true, waits: GRACE_MS },
-    { at: null, run: onBelieved, holds: () => page.document.hasFocus(), waits: GRACE_MS },
+    belief(),
   ];
   let open = true;
   const timer = setInterval(() => {
@@ -90,7 +104,12 @@ export function watchClosing(popup: OpenPopup, { onClosed, onGone, onBelieved }:
     steps = steps.filter((step) => !due.includes(step));
     for (const { run } of due) run();
   }, LOOK_MS);
-  return () => clearInterval(timer);
+  return {
+    believeAnew() {
+      if (!open) steps = [...steps.filter(({ run }) => run !== onBelieved), belief()];
+    },
+    stop: () => clearInterval(timer),
+  };
 }
 
 /** What the popup's pages say of the result. Only a hint, and only from Moorline's own origin: `link` is where the API said that it is. */
