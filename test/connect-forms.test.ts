@@ -114,6 +114,28 @@ describe.skipIf(NO_BROWSER)("what is typed into the hosted page", () => {
       await page.context().close();
     });
 
+    test("an address without TLS is warned of while it is typed, and refused where secrets would be sent there", async () => {
+      const { id } = await createConfig(world.app, world.app.adminKey, { connectorSlug: "jira-data-center-basic" });
+      const { url } = await begin({ authConfigId: id }, { locale: "de" });
+      const page = await world.visit(url);
+      const warning = page.getByRole("status").filter({ hasText: "Ohne https kann unterwegs jeder" });
+      const address = page.getByRole("textbox", { name: /^Basis-URL/ });
+      await address.pressSequentially("http://127.0.0.1");
+      expect(await warning.count()).toBe(0);
+      await address.clear();
+      await address.pressSequentially("http://jira.example.com");
+      expect(await address.inputValue()).toBe("http://jira.example.com");
+      await warning.waitFor();
+      await audit(page, "form-plain-http");
+      await page.getByLabel("Benutzername", { exact: true }).fill("ada");
+      await page.getByLabel("Passwort", { exact: true }).fill("secret");
+      await press(page, "Verbinden");
+      await page.getByText(/^Basis-URL muss mit https:\/\/ beginnen/).waitFor();
+      await address.fill("https://jira.example.com");
+      await expect.poll(() => warning.count()).toBe(0);
+      await page.context().close();
+    });
+
     test("what the network swallowed is told, and goes through the second time", async () => {
       const { target, connector } = await createTypedConfig(world.app, world.app.adminKey, api, IN_HEADER);
       const { url } = await begin(target);

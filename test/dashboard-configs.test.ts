@@ -4,7 +4,7 @@ import { graphql } from "../generated/gql/index.ts";
 import { RETURN_URL } from "./support/app.ts";
 import { complaintsOf, inspect, open, openDashboard, settled } from "./support/dashboard-page.ts";
 import { run } from "./support/graphql.ts";
-import { type HostedWorld, hostedWorld, NO_BROWSER } from "./support/hosted.ts";
+import { type HostedWorld, hostedWorld, NO_BROWSER, openProvider, signIn } from "./support/hosted.ts";
 import { createKey } from "./support/matrix-world.ts";
 import { connect, createConfig, createOwnClientConfig } from "./support/seed.ts";
 
@@ -173,12 +173,46 @@ describe.skipIf(NO_BROWSER)("the dashboard: overview, connectors, auth configs",
     const effects = page.getByRole("status").filter({ hasText: "What this means for those who are connected" });
     await effects.getByText(/will not have notes:write until re-authorized/).waitFor();
     await effects.getByText(/keeps profile until re-authorized/).waitFor();
+    await button("Diagnose before saving").click();
+    await page.getByText(/No check has failed/).waitFor();
     await inspect(page, "auth-config-edit");
     await button("Save").click();
     await heading("To edit").waitFor();
     const { scopes } = (await read(config.id))!;
     expect(scopes).toContain("notes:write");
     expect(scopes).not.toContain("profile");
+
+    // Whoever is connected is asked for what is new when they authorize again.
+    await page.getByRole("region", { name: "Connections" }).getByRole("link").first().click();
+    await page.getByRole("tab", { name: "Scopes (!)" }).click();
+    await page.getByRole("listitem").filter({ hasText: "notes:write" }).getByText("Not asked for yet").waitFor();
+    await inspect(page, "credential-scopes-since");
+    await button("Re-authorize").click();
+    await page.getByRole("dialog").getByText("notes:write").waitFor();
+    await button("Make the link").click();
+    const link = await page.getByRole("dialog").locator("code").innerText();
+    const user = await world.visit(link);
+    await user.getByText("notes:write").waitFor();
+    await signIn(await openProvider(user));
+    await page.getByRole("dialog").getByRole("button", { name: "Done" }).click();
+    await page.getByRole("tab", { name: "Scopes", exact: true }).waitFor();
+    await page.getByRole("listitem").filter({ hasText: "notes:write" }).getByText("Granted").waitFor();
+    await user.context().close();
+  });
+
+  test("values that are typed can be entered from the auth config's own page", async () => {
+    const config = await createConfig(world.app, world.app.adminKey, { connectorSlug: "redis", name: "Our Redis" });
+    await open(world, page, `/auth-configs/${config.id}`);
+    await button("Add one of the project’s own").click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel(/^Host/).waitFor();
+    expect(await dialog.getByRole("combobox").first().inputValue()).toBe("Our Redis (Redis)");
+    await dialog.getByLabel(/^Host/).fill("127.0.0.1");
+    await dialog.getByText("Save only if the test succeeds").click();
+    await dialog.getByRole("button", { name: "Save" }).click();
+    await page.getByText("The credential is saved.").waitFor();
+    await open(world, page, `/auth-configs/${config.id}`);
+    await page.getByRole("cell", { name: "The project’s own" }).waitFor();
   });
 
   test("another client asks first, with whom it touches, and can be left", async () => {

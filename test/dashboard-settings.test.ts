@@ -2,7 +2,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { areas, goTo, openDashboard } from "./support/dashboard-page.ts";
+import { areas, goTo, inspect, openDashboard } from "./support/dashboard-page.ts";
+import { run } from "./support/graphql.ts";
 import { audit, type HostedWorld, hostedWorld, NO_BROWSER } from "./support/hosted.ts";
 import { createKey } from "./support/matrix-world.ts";
 
@@ -182,26 +183,95 @@ describe.skipIf(NO_BROWSER)("the dashboard's own affairs", () => {
     await page.getByLabel("Name", { exact: true }).fill("Acme CRM");
     await page.getByRole("radio", { name: /^API key/ }).check({ force: true });
     await page.getByLabel(/^Name of the header/).fill("X-Key");
-    await page.getByLabel("Base URL").fill("http://127.0.0.1:1/");
+    await page.getByLabel("Base URL").fill("http://example.com/");
     await page.getByLabel("Path of a harmless call").fill("/me");
     await button("Validate").click();
-    await page.getByText("Something is wrong with it.").waitFor({ timeout: 20_000 });
+    // Where it is wrong is far above the button.
+    await expect.poll(() => page.evaluate("document.activeElement.labels?.[0]?.innerText")).toContain("Base URL");
     await page.getByLabel("Base URL").fill(serviceUrl);
+    await page.locator("input[type=password]").fill("wrong");
+    await button("Validate").click();
+    await page.getByText("Something is wrong with it.").waitFor({ timeout: 20_000 });
+    await page.getByRole("listitem").filter({ hasText: "CREDENTIAL_VERIFIED" }).getByText("Failed").waitFor();
+    await page.locator("input[type=password]").fill("right");
     await button("Validate").click();
     await page.getByText("It can be saved.").waitFor({ timeout: 20_000 });
     await audit(page, "dashboard-custom-connector-new");
     await button("Save").click();
     await page.getByRole("heading", { level: 1, name: "Acme CRM" }).waitFor();
 
-    await goTo(page, "Custom connectors");
-    await button("Edit Acme CRM").click();
-    await dialog().getByLabel("Description").fill("Our own");
+    await page.getByRole("link", { name: "Edit", exact: true }).click();
+    await page.getByLabel("Description").fill("Our own");
+    expect(await page.getByLabel(/^Name of the header/).inputValue()).toBe("X-Key");
+    expect(await page.getByLabel("Base URL").inputValue()).toBe(serviceUrl);
     await audit(page, "dashboard-custom-connector-edit");
+    // Of what it says about itself there is nothing to validate.
     await button("Save").click();
-    await expect.poll(() => dialog().count()).toBe(0);
+    await page.getByText("Our own").waitFor();
+    await goTo(page, "Custom connectors");
+    await page.getByRole("link", { name: "Edit Acme CRM" }).click();
+    await page.getByLabel(/^Path of a harmless call/).fill("/whoami");
+    expect(await button("Save").count()).toBe(0);
+    await button("Validate").click();
+    await page.getByText("It can be saved.").waitFor({ timeout: 20_000 });
+    await button("Save").click();
+    await page.getByRole("heading", { level: 1, name: "Acme CRM" }).waitFor();
+
+    await goTo(page, "Custom connectors");
     await button("Delete Acme CRM").click();
     await button("Delete").click();
     await page.getByText("No custom connector yet").waitFor();
+  });
+
+  test("OAuth 2.0 by hand: with a client of one's own it is ready to connect, and an edit begins from all that was entered", async () => {
+    const { control, issuer } = world.app.sandbox!;
+    const { clientId, clientSecret } = await control.createClient({ redirectUris: [] });
+    const field = (name: string | RegExp) => page.getByRole("textbox", { name });
+    await page.getByRole("link", { name: "New custom connector" }).click();
+    await field(/^Name/).fill("Acme Login");
+    await page.getByText("By hand", { exact: true }).click();
+    await field(/^Authorization URL/).fill(`${issuer}/auth`);
+    await field(/^Token URL/).fill(`${issuer}/token`);
+    await field(/^Scopes/).fill("openid,notes:read");
+    await field(/^Refresh parameters/).fill("audience=acme");
+    await field(/^Client ID/).fill(clientId);
+    await page.getByLabel(/^Client secret/).fill(clientSecret!);
+    await page.getByText("Where it departs from the standard").click();
+    await inspect(page, "dashboard-custom-connector-oauth");
+    await button("Validate").click();
+    await page.getByText("It can be saved.").waitFor({ timeout: 20_000 });
+    await button("Save").click();
+    await page.getByText("It is created. This is its id, for your code:").waitFor();
+    await page
+      .getByText(/\/oauth\/callback\/ccn_/)
+      .first()
+      .waitFor();
+    await page.getByText(clientId, { exact: true }).waitFor();
+
+    await page.getByRole("link", { name: "Acme Login" }).click();
+    await page.getByRole("link", { name: "Edit", exact: true }).click();
+    expect(await field(/^Token URL/).inputValue()).toBe(`${issuer}/token`);
+    expect(await field(/^Scopes/).inputValue()).toBe("openid,notes:read");
+    expect(await field(/^Refresh parameters/).inputValue()).toBe("audience=acme");
+    expect(await button("Save").isDisabled()).toBe(true);
+    await field(/^Revocation URL/).fill(`${issuer}/token/revocation`);
+    await button("Validate").click();
+    await page.getByText("It can be saved.").waitFor({ timeout: 20_000 });
+    await button("Save").click();
+    await page.getByRole("heading", { level: 1, name: "Acme Login" }).waitFor();
+    const query = '{ connector(slug: "acme-login") { definition } }';
+    const { connector } = await run<{ connector: { definition: object } }, object>(world.app, world.app.adminKey, query, {});
+    expect(connector.definition).toEqual({
+      scheme: {
+        oauth2: {
+          authorizationUrl: `${issuer}/auth`,
+          tokenUrl: `${issuer}/token`,
+          revocationUrl: `${issuer}/token/revocation`,
+          scope: "openid,notes:read",
+          refreshParameters: { audience: "acme" },
+        },
+      },
+    });
   });
 
   test("the operator makes a project, switches to it and back, and deletes it with its name typed", async () => {

@@ -112,6 +112,7 @@ export const CASES: Record<string, Case> = {
     ...byId("AuthConfig"),
     ids: {
       "input.id": "AuthConfig",
+      "input.change.id": { kind: "AuthConfig", variables: () => ({ input: { change: {} } }) },
       // As in createAuthConfig: NO_MANAGED_APP says that it was found.
       "input.draft.connectorSlug": { kind: "Slug", variables: () => ({ input: { draft: { name: "Draft" } } }) },
     },

@@ -4,40 +4,68 @@ import { decodeId } from "../../lib/ids.ts";
 import { type Check, passed, warning } from "../../schemes/check.ts";
 import { recordAudit } from "../audit.ts";
 import { type CreateAuthConfigInput, planAuthConfig } from "../auth-config-plan.ts";
+import { plannedUpdate } from "../auth-config-update.ts";
+import type { UpdateAuthConfigInput } from "../auth-config-update-plan.ts";
 import { authConfigStatus, authConfigStatusReason, visibleAuthConfigs } from "../auth-config-view.ts";
 import { assertMay } from "../caller.ts";
 import type { Context } from "../services.ts";
-import { subjectOfPlan, subjectOfRow } from "./diagnose-subject.ts";
+import { changedRow, type Subject, subjectOfChange, subjectOfPlan, subjectOfRow } from "./diagnose-subject.ts";
 import { countDiagnosis, type Diagnosis, diagnose } from "./diagnosis.ts";
 
 /** `input DiagnoseAuthConfigInput @oneOf` of the public schema. */
 export interface DiagnoseAuthConfigInput {
   id?: string | null;
   draft?: CreateAuthConfigInput | null;
+  change?: UpdateAuthConfigInput | null;
 }
 
-/** Nothing is changed, nothing of a draft is stored; that secrets were sent is on record. Throws what createAuthConfig would of a draft. */
+/**
+ * Nothing is changed, nothing of a draft or a change is stored; that secrets were sent is on record. Throws what createAuthConfig would
+ * of a draft, and what updateAuthConfig would of a change, but for whom it touches.
+ */
 export async function diagnoseAuthConfig(
   ctx: Context,
   input: DiagnoseAuthConfigInput,
 ): Promise<{ authConfig: AuthConfig | null; diagnosis: Diagnosis }> {
   assertMay(ctx, "AUTH_CONFIG_UPDATE");
-  const authConfig = input.draft ? null : await find(ctx, input.id ?? "");
-  const subject = authConfig
-    ? await subjectOfRow(ctx, authConfig)
-    : subjectOfPlan(ctx, await under("draft", () => planAuthConfig(ctx, input.draft!)));
+  const { authConfig, subject, state } = await asked(ctx, input);
   countDiagnosis(ctx);
   const { checks, ok } = await diagnose(ctx.services, subject);
-  const diagnosis = { ok, checks: authConfig ? [stateCheck(ctx, authConfig), ...checks] : checks };
+  const diagnosis = { ok, checks: state ? [stateCheck(ctx, state), ...checks] : checks };
   await ctx.services.database.transact((tx) =>
     recordAudit(tx, ctx, {
       action: "auth_config.diagnosed",
       targetType: authConfig ? "AuthConfig" : null,
       targetId: authConfig?.id ?? null,
-      details: { connector: subject.connector.slug, draft: authConfig === null, ...toldOf(diagnosis) },
+      details: {
+        connector: subject.connector.slug,
+        draft: authConfig === null,
+        change: Boolean(input.change),
+        ...toldOf(diagnosis),
+      },
     }),
   );
   return { authConfig, diagnosis };
+}
+
+/** `state`: the row as it is, or would be after the change; null: there is none yet. */
+interface Asked {
+  authConfig: AuthConfig | null;
+  subject: Subject;
+  state: AuthConfig | null;
+}
+
+async function asked(ctx: Context, { id, draft, change }: DiagnoseAuthConfigInput): Promise<Asked> {
+  if (draft) {
+    const plan = await under("draft", () => planAuthConfig(ctx, draft));
+    return { authConfig: null, subject: subjectOfPlan(ctx, plan), state: null };
+  }
+  if (change) {
+    const planned = await under("change", () => plannedUpdate(ctx, change));
+    return { authConfig: planned.before, subject: await subjectOfChange(ctx, planned), state: changedRow(planned) };
+  }
+  const authConfig = await find(ctx, id ?? "");
+  return { authConfig, subject: await subjectOfRow(ctx, authConfig), state: authConfig };
 }
 
 /** Runs what knows its own input only: each fault's path begins with the member that the input stands in. */

@@ -5,6 +5,7 @@ import { Secret } from "../../lib/secret.ts";
 import { type Check, failed, skipped } from "../../schemes/check.ts";
 import type { AuthConfigPlan } from "../auth-config-plan.ts";
 import { hasClient } from "../auth-config-rules.ts";
+import type { PlannedUpdate } from "../auth-config-update.ts";
 import { fieldParameters, stringParameters } from "../auth-config-view.ts";
 import { type ConnectorView, getConnector, managedAppOf, redirectUri, schemeOf } from "../connector-view.ts";
 import { type ClientCredentials, clientOf, presetsOf } from "../oauth-client.ts";
@@ -54,6 +55,25 @@ export async function subjectOfRow(ctx: Context, row: AuthConfig): Promise<Subje
     values: { ...fieldParameters(row), ...(await presetsOf(services, row)) },
     authorizationParameters: stringParameters(row),
   };
+}
+
+/** A config as it would be after an update that is not made. */
+export async function subjectOfChange(ctx: Context, planned: PlannedUpdate): Promise<Subject> {
+  const { clientSecret, presets } = planned.plan;
+  const after = changedRow(planned);
+  const subject = await subjectOfRow(ctx, after);
+  // Of a row only what is sealed already can be opened: a secret that was typed now stands beside it.
+  const typed = clientSecret === undefined ? null : { clientSecret: clientSecret === null ? null : new Secret(clientSecret) };
+  return {
+    ...subject,
+    client: subject.client && typed && after.ownApp ? { ...subject.client, ...typed } : subject.client,
+    values: presets ? { ...fieldParameters(after), ...presets } : subject.values,
+  };
+}
+
+/** Its columns, but for those that only a write counts up. */
+export function changedRow({ before, plan }: PlannedUpdate): AuthConfig {
+  return { ...before, ...(plan.data as Partial<AuthConfig>) };
 }
 
 /** A config that is not there yet. */

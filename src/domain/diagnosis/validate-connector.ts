@@ -9,7 +9,7 @@ import { canRegister } from "../auth-config-plan.ts";
 import { assertNoClient, checkFlows, configFields, defaultScopes, hasClient } from "../auth-config-rules.ts";
 import { assertMay } from "../caller.ts";
 import type { CreateConnectorInput } from "../connector-change.ts";
-import { assertOwnSlug, defineConnector } from "../connector-define.ts";
+import { assertBaseUrl, assertOwnSlug, defineConnector } from "../connector-define.ts";
 import { type ConnectorView, ownView, redirectUri } from "../connector-view.ts";
 import { fieldsField, parseInput } from "../input.ts";
 import type { Context } from "../services.ts";
@@ -41,6 +41,7 @@ export async function validateConnector(ctx: Context, raw: ValidateConnectorInpu
   assertMay(ctx, "CONNECTOR_WRITE");
   const input = parseInput(schema, raw);
   await under("connector", () => assertOwnSlug(ctx, input.connector.slug));
+  await under("connector", () => assertBaseUrl(input.connector.baseUrl));
   countDiagnosis(ctx);
   const diagnosis = await diagnosisOf(ctx, input);
   await ctx.services.database.transact((tx) =>

@@ -61,6 +61,11 @@ export const AREAS: readonly Area[] = [
     Component: lazy(() => import("./pages/custom-connectors/new-connector.tsx")),
   },
   {
+    path: "/custom-connectors/:slug/edit",
+    needs: "CONNECTOR_WRITE",
+    Component: lazy(() => import("./pages/custom-connectors/edit-connector.tsx")),
+  },
+  {
     path: "/api-keys",
     title: "API keys",
     needs: "API_KEY_MANAGE",

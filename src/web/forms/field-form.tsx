@@ -3,6 +3,7 @@ import { FileTrigger } from "react-aria-components";
 import type { FieldFragment } from "../api/gql.ts";
 import { Button } from "../ui/button.tsx";
 import { NativeSelect } from "../ui/native-select.tsx";
+import { Notice } from "../ui/show.tsx";
 import { TextField } from "../ui/text-field.tsx";
 import { Checkbox } from "../ui/toggles.tsx";
 import { useUiWords } from "../ui/words.ts";
@@ -80,12 +81,32 @@ function FieldInput({ field, form }: { field: FieldFragment; form: FieldFormProp
       placeholder={isKept ? "••••••••" : undefined}
     />
   );
+  if (field.type === "URL")
+    return (
+      <>
+        {input}
+        {isPlainHttp(text) && form.fields.some(({ secret }) => secret) && <PlainHttp />}
+      </>
+    );
   if (field.type !== "FILE") return input;
   return (
     <div className="stack">
       {input}
       <FilePicker label={label} onText={set} />
     </div>
+  );
+}
+
+/** On this machine itself nobody is on the way. */
+function isPlainHttp(url: string): boolean {
+  return /^http:\/\/(?!localhost\b|127\.|\[::1\])./i.test(url.trim());
+}
+
+function PlainHttp() {
+  return (
+    <Notice tone="warn" live>
+      {useUiWords().plainHttp}
+    </Notice>
   );
 }
 

@@ -13,6 +13,8 @@ export interface UiWords {
   copied: string;
   copyOf(what: string): string;
   chooseFile: string;
+  /** Beside an address without TLS that secrets would be sent to. */
+  plainHttp: string;
   /** Names the tags of what was chosen in a field. */
   chosenOf(label: string): string;
   /** Names the list of what can be chosen. */
@@ -34,6 +36,7 @@ export const ENGLISH: UiWords = {
   copied: "Copied",
   copyOf: (what) => `Copy ${what}`,
   chooseFile: "Choose a file…",
+  plainHttp: "Without https, anybody on the way can read the secrets that are sent there.",
   chosenOf: (label) => `${label}: chosen`,
   choicesOf: (label) => `${label}: choices`,
   searching: "Searching…",

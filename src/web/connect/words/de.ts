@@ -15,6 +15,7 @@ export const words: Words = {
     copied: "Kopiert",
     copyOf: (what) => `${what} kopieren`,
     chooseFile: "Datei auswählen …",
+    plainHttp: "Ohne https kann unterwegs jeder die Geheimnisse mitlesen, die dorthin gesendet werden.",
     chosenOf: (label) => `${label}: ausgewählt`,
     choicesOf: (label) => `${label}: Auswahl`,
     searching: "Wird gesucht …",

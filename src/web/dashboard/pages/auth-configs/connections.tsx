@@ -1,24 +1,34 @@
-import { useMemo } from "react";
+import { useMemo, useState } from "react";
 import { Link } from "react-router";
 import { useQuery } from "urql";
 import { AuthConfigsCredentialsDocument, type ConfigCredentialFragment } from "../../../api/gql.ts";
+import { Button } from "../../../ui/button.tsx";
 import { EmptyState } from "../../../ui/show.tsx";
 import { Table } from "../../../ui/table.tsx";
 import { Time } from "../../../ui/time.tsx";
 import { Pager, usePages } from "../../shell/more.tsx";
 import { Loads } from "../../shell/page.tsx";
 import { Status } from "../../shell/statuses.tsx";
+import { useMay } from "../../shell/viewer.ts";
+import { AddCredentialDialog, TYPED } from "../credentials/add-credential-dialog.tsx";
 import type { ShownConfig } from "./shown-config.ts";
 
 /** The credentials made with it, newest first. */
 export function Connections({ config }: { config: ShownConfig }) {
+  const may = useMay();
   const pages = usePages();
+  const [adding, setAdding] = useState(false);
   const context = useMemo(() => ({ additionalTypenames: ["Credential"] }), []);
   const variables = { id: config.id, first: 20, after: pages.after };
   const [result] = useQuery({ query: AuthConfigsCredentialsDocument, variables, context });
   return (
     <section className="stack" aria-label="Connections">
-      <h2>Connections</h2>
+      <div className="row spread">
+        <h2>Connections</h2>
+        {may("CREDENTIAL_CREATE") && config.status === "ACTIVE" && TYPED.includes(config.scheme) && (
+          <Button onPress={() => setAdding(true)}>Add one of the project’s own</Button>
+        )}
+      </div>
       <Loads result={result} what="the connections">
         {({ authConfig }) =>
           authConfig && (
@@ -31,6 +41,7 @@ export function Connections({ config }: { config: ShownConfig }) {
           )
         }
       </Loads>
+      {adding && <AddCredentialDialog user={null} config={config} onClose={() => setAdding(false)} />}
     </section>
   );
 }

@@ -7,6 +7,7 @@ import type {
   UpdateAuthConfigInput,
 } from "../../../api/gql.ts";
 import { type FormValues, fieldsOf, initialValues } from "../../../forms/values.ts";
+import { linesOf, valuesOf } from "../../shell/name-values.ts";
 
 /** An auth config as it is being typed. Secrets are empty where the stored ones are kept. */
 export interface Draft {
@@ -148,19 +149,6 @@ function expiryOf({ secretExpires }: Draft): string | null {
 }
 
 function extraOf({ extra }: Draft): Record<string, unknown> {
-  const pairs = extra
-    .split("\n")
-    .map((line) => line.trim())
-    .filter(Boolean)
-    .map((line) => {
-      const at = line.indexOf("=");
-      return at < 0 ? ([line, ""] as const) : ([line.slice(0, at).trim(), line.slice(at + 1).trim()] as const);
-    });
-  return pairs.length > 0 ? { [EXTRA]: Object.fromEntries(pairs) } : {};
-}
-
-function linesOf(extra: Record<string, string>): string {
-  return Object.entries(extra)
-    .map(([name, value]) => `${name}=${value}`)
-    .join("\n");
+  const values = valuesOf(extra);
+  return values ? { [EXTRA]: values } : {};
 }

@@ -8,14 +8,15 @@ import { Checkbox } from "../../../ui/choice.tsx";
 import { Dialog } from "../../../ui/dialog.tsx";
 import { Notice } from "../../../ui/show.tsx";
 import { toast } from "../../../ui/toast.tsx";
+import { focusFirstProblem } from "../../shell/focus-first-problem.ts";
 import { ImpactNotice } from "../../shell/impact.tsx";
 import { Loads, NotFound, Page } from "../../shell/page.tsx";
 import { ProblemNotice } from "../../shell/problem.tsx";
 import { useMay } from "../../shell/viewer.ts";
 import { ConfigAside } from "./aside.tsx";
 import { ConfigForm } from "./config-form.tsx";
+import { DiagnoseButton, DiagnosisResult, useDiagnosis } from "./diagnose.tsx";
 import { type Draft, draftOf, updateInput } from "./draft.ts";
-import { focusFirstProblem } from "./new.tsx";
 import { draftProblems, type Problems, serverProblems, shownPaths } from "./problems.ts";
 import type { ShownConfig } from "./shown-config.ts";
 import "../connectors/catalogue.css";
@@ -44,10 +45,13 @@ function Edit({ config: latest, scheme }: { config: ShownConfig; scheme: SchemeD
   const [own, setOwn] = useState<Problems>({});
   const [retireNow, setRetireNow] = useState(false);
   const update = useAction(AuthConfigsUpdateDocument);
+  const diagnosing = useDiagnosis();
   const form = useRef<HTMLFormElement>(null);
   const to = `/auth-configs/${config.id}`;
   const change = updateInput(config, draft, scheme);
   const isChanged = Object.keys(change).length > 2;
+  // Of the two that ask the server, the one that was asked last speaks.
+  const problem = update.problem ?? diagnosing.action.problem;
   const isInUse = update.problem?.__typename === "InUseError";
 
   function edit(part: Partial<Draft>): void {
@@ -55,10 +59,21 @@ function Edit({ config: latest, scheme }: { config: ShownConfig; scheme: SchemeD
     setDraft(next);
     if (Object.keys(own).length > 0) setOwn(draftProblems(next, scheme, config));
   }
-  async function save(confirm: boolean): Promise<void> {
+  /** True: nothing is wrong as far as can be told here. Else the focus goes to the first of it. */
+  function isReady(): boolean {
     const found = draftProblems(draft, scheme, config);
     setOwn(found);
-    if (Object.keys(found).length > 0) return focusFirstProblem(form.current);
+    if (Object.keys(found).length > 0) focusFirstProblem(form.current);
+    return Object.keys(found).length === 0;
+  }
+  async function diagnose(): Promise<void> {
+    if (!isReady()) return;
+    update.reset();
+    if (await diagnosing.run({ change })) focusFirstProblem(form.current);
+  }
+  async function save(confirm: boolean): Promise<void> {
+    if (!isReady()) return;
+    diagnosing.action.reset();
     const outcome = await update.run({ input: { ...change, ...(confirm && { confirm, retireNow: retireNow || undefined }) } });
     if (!outcome.ok) return focusFirstProblem(form.current);
     toast(`${outcome.payload.authConfig.name} is saved.`);
@@ -89,7 +104,7 @@ function Edit({ config: latest, scheme }: { config: ShownConfig; scheme: SchemeD
             scheme={scheme}
             draft={draft}
             onChange={edit}
-            problems={{ ...serverProblems(update.problem), ...own }}
+            problems={{ ...serverProblems(problem), ...own }}
             config={config}
           />
           <Effects config={config} draft={draft} scheme={scheme} />
@@ -98,8 +113,12 @@ function Edit({ config: latest, scheme }: { config: ShownConfig; scheme: SchemeD
             <Button type="submit" variant="primary" isPending={update.pending} isDisabled={!isChanged}>
               Save
             </Button>
+            {isChanged && (
+              <DiagnoseButton diagnosing={diagnosing} label="Diagnose before saving" onPress={() => void diagnose()} />
+            )}
             {!isChanged && <span className="soft small">Nothing is changed yet.</span>}
           </div>
+          <DiagnosisResult diagnosing={diagnosing} shown={shownPaths(diagnosing.action.problem, scheme, draft)} />
         </form>
         <ConfigAside connector={config.connector} scheme={scheme} webhookUrl={config.webhookUrl ?? null} />
       </div>
@@ -133,8 +152,7 @@ function Effects({ config, draft, scheme }: { config: ShownConfig; draft: Draft;
   const removed = before.filter((name) => !draft.scopes.includes(name));
   const whose = credentialCount === 1 ? "The one credential that is" : `The ${credentialCount} credentials that are`;
   const notes = [
-    added.length > 0 &&
-      `${whose} connected will not have ${added.join(", ")} until re-authorized: until then it is shown as missing there.`,
+    added.length > 0 && `${whose} connected will not have ${added.join(", ")} until re-authorized, from the credential’s page.`,
     removed.length > 0 && `${whose} connected keep${credentialCount === 1 ? "s" : ""} ${removed.join(", ")} until re-authorized.`,
     change.presetCredentialFields &&
       `${whose} connected use${credentialCount === 1 ? "s" : ""} the new values for everyone at once.`,

@@ -11,6 +11,7 @@ import { useAction } from "../../../api/use-action.ts";
 import { Button } from "../../../ui/button.tsx";
 import { RadioCards } from "../../../ui/choice.tsx";
 import { toast } from "../../../ui/toast.tsx";
+import { focusFirstProblem } from "../../shell/focus-first-problem.ts";
 import { Loads, NotFound, Page } from "../../shell/page.tsx";
 import { ProblemNotice } from "../../shell/problem.tsx";
 import { wordsOf } from "../../shell/statuses.tsx";
@@ -171,9 +172,4 @@ function whatItIs(name: string, type: string): string | null {
 function freeName(name: string, taken: readonly string[]): string {
   if (!taken.includes(name)) return name;
   for (let number = 2; ; number++) if (!taken.includes(`${name} ${number}`)) return `${name} ${number}`;
-}
-
-/** Once what is wrong has been drawn. */
-export function focusFirstProblem(form: HTMLFormElement | null): void {
-  setTimeout(() => form?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus(), 50);
 }

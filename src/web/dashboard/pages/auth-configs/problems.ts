@@ -41,10 +41,13 @@ export function below(prefix: string, problems: Problems): Record<string, string
   );
 }
 
-/** What the server said of single fields; a draft's paths begin with `draft`. */
+/** Of a diagnosis: the member that the input stands in. */
+const BELOW = /^(draft|change)\./;
+
+/** What the server said of single fields; a diagnosis names what it was given, too. */
 export function serverProblems(problem: Problem | null): Problems {
   if (problem?.code === "DUPLICATE_NAME") return { name: problem.message };
-  return Object.fromEntries(Object.entries(issuesOf(problem)).map(([path, message]) => [path.replace(/^draft\./, ""), message]));
+  return Object.fromEntries(Object.entries(issuesOf(problem)).map(([path, message]) => [path.replace(BELOW, ""), message]));
 }
 
 /** Paths that some field of the form shows by itself; the rest has to be listed. */
@@ -54,7 +57,7 @@ export function shownPaths(problem: Problem | null, scheme: SchemeDetailsFragmen
   const presets = draft.preset.map((name) => `presetCredentialFields.${name}`);
   const known = new Set([...own, ...fields, ...presets]);
   return Object.keys(issuesOf(problem)).filter((path) => {
-    const plain = path.replace(/^draft\./, "");
+    const plain = path.replace(BELOW, "");
     return known.has(plain) || /^(scopes|flows)\./.test(plain) || plain.startsWith("parameters.authorizationParameters");
   });
 }

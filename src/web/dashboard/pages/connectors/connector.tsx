@@ -31,11 +31,18 @@ function Shown({ connector }: { connector: One }) {
     <Page
       title={name}
       actions={
-        may("AUTH_CONFIG_CREATE") && (
-          <Link className="button" data-variant="primary" to={`/auth-configs/new?connector=${connector.slug}`}>
-            Create an auth config
-          </Link>
-        )
+        <>
+          {connector.kind === "CUSTOM" && may("CONNECTOR_WRITE") && (
+            <Link className="button" to={`/custom-connectors/${connector.slug}/edit`}>
+              Edit
+            </Link>
+          )}
+          {may("AUTH_CONFIG_CREATE") && (
+            <Link className="button" data-variant="primary" to={`/auth-configs/new?connector=${connector.slug}`}>
+              Create an auth config
+            </Link>
+          )}
+        </>
       }
     >
       <div className="card row">

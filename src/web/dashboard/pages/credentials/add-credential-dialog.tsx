@@ -41,9 +41,16 @@ function choiceOf({ id, name, connector }: TypedConfigNode): Choice {
   return { value: id, label: name === connector.name ? name : `${name} (${connector.name})` };
 }
 
+interface AddCredentialProps {
+  user: { id: string; name: string } | null;
+  /** Chosen to begin with; absent: none. */
+  config?: TypedConfigNode;
+  onClose(): void;
+}
+
 /** A credential that the operator types, of this user or (null) of the project itself. */
-export function AddCredentialDialog({ user, onClose }: { user: { id: string; name: string } | null; onClose(): void }) {
-  const [chosen, setChosen] = useState<Choice>();
+export function AddCredentialDialog({ user, config, onClose }: AddCredentialProps) {
+  const [chosen, setChosen] = useState<Choice | undefined>(config && choiceOf(config));
   const context = useMemo(() => ({ additionalTypenames: ["AuthConfig"] }), []);
   const [result] = useQuery({ query: CredentialsTypedConfigsDocument, variables: { scheme: TYPED }, context });
   const find = useFind(CredentialsTypedConfigsDocument, { scheme: TYPED }, (data) => data.authConfigs, choiceOf);
@@ -64,7 +71,7 @@ export function AddCredentialDialog({ user, onClose }: { user: { id: string; nam
                 chosen={chosen ? [chosen] : []}
                 onChange={([config]) => setChosen(config)}
                 isRequired
-                autoFocus
+                autoFocus={!config}
               />
               {chosen ? (
                 <New key={chosen.value} authConfigId={chosen.value} userId={user?.id ?? null} onClose={onClose} />

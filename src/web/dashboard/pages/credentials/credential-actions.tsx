@@ -17,6 +17,7 @@ import { wordsOf } from "../../shell/statuses.tsx";
 import { useMay } from "../../shell/viewer.ts";
 import { EditCredentialDialog } from "./edit-credential-dialog.tsx";
 import { TestNotice, type TestOutcome } from "./test-notice.tsx";
+import { unaskedScopes } from "./unasked-scopes.ts";
 
 type Opened = "edit" | "reauthorize" | "revoke";
 
@@ -90,8 +91,9 @@ function Buttons({ credential, onOpen }: { credential: CredentialFullFragment; o
 function Reauthorize({ credential, onClose }: { credential: CredentialFullFragment; onClose(): void }) {
   const action = useAction(CredentialsReauthorizeDocument);
   const [url, setUrl] = useState<string | null>(null);
+  const scopes = unaskedScopes(credential);
   async function start(): Promise<void> {
-    const outcome = await action.run({ input: { id: credential.id } });
+    const outcome = await action.run({ input: { id: credential.id, ...(scopes.length > 0 && { scopes }) } });
     if (outcome.ok)
       setUrl(outcome.payload.connectionRequest.connectUrl ?? outcome.payload.connectionRequest.authorizationUrl ?? null);
   }
@@ -116,6 +118,11 @@ function Reauthorize({ credential, onClose }: { credential: CredentialFullFragme
             The user goes through the hosted page for {credential.connector.name} once more, with the same account. You get a link
             for them.
           </p>
+          {scopes.length > 0 && (
+            <p>
+              Beside what it has, they are asked for what the auth config wants since: <code>{scopes.join(" ")}</code>
+            </p>
+          )}
           <ProblemNotice problem={action.problem} />
           <div className="dialog-actions">
             <Button onPress={onClose}>Cancel</Button>

@@ -16,6 +16,7 @@ import { Status, wordsOf } from "../../shell/statuses.tsx";
 import { CredentialActions } from "./credential-actions.tsx";
 import { accountName, Owner } from "./credential-table.tsx";
 import { History } from "./history.tsx";
+import { unaskedScopes } from "./unasked-scopes.ts";
 
 export default function CredentialPage() {
   const { id = "" } = useParams();
@@ -45,7 +46,7 @@ function Credential({ credential }: { credential: CredentialFullFragment }) {
           { id: "facts", title: "Facts", content: <CredentialFacts credential={credential} /> },
           {
             id: "scopes",
-            title: `Scopes${credential.scopes.missing.length > 0 ? " (!)" : ""}`,
+            title: `Scopes${credential.scopes.missing.length + unaskedScopes(credential).length > 0 ? " (!)" : ""}`,
             content: <Scopes credential={credential} />,
           },
           { id: "history", title: "History", content: <History key={credential.version} id={credential.id} /> },
@@ -113,8 +114,10 @@ function CredentialFacts({ credential }: { credential: CredentialFullFragment })
   );
 }
 
-function Scopes({ credential: { scopes } }: { credential: CredentialFullFragment }) {
-  if (scopes.requested.length === 0 && scopes.granted.length === 0)
+function Scopes({ credential }: { credential: CredentialFullFragment }) {
+  const { scopes } = credential;
+  const unasked = unaskedScopes(credential);
+  if (scopes.requested.length + scopes.granted.length + unasked.length === 0)
     return <p className="soft">This kind of credential has no scopes.</p>;
   const all = [...new Set([...scopes.requested, ...scopes.granted])];
   return (
@@ -124,12 +127,22 @@ function Scopes({ credential: { scopes } }: { credential: CredentialFullFragment
           <p>Calls that need the missing ones fail. Re-authorize to ask for them again.</p>
         </Notice>
       )}
+      {unasked.length > 0 && (
+        <Notice tone="warn" title="The auth config asks for more than this was connected with.">
+          <p>Re-authorize, and the user is asked for all of it.</p>
+        </Notice>
+      )}
       <ul className="scopes">
         {all.map((scope) => (
           <li key={scope} className="row">
             <code>{scope}</code>
             {scopes.missing.includes(scope) ? <Badge tone="bad">Missing</Badge> : <Badge tone="good">Granted</Badge>}
             {!scopes.requested.includes(scope) && <span className="soft small">not asked for</span>}
+          </li>
+        ))}
+        {unasked.map((scope) => (
+          <li key={scope} className="row">
+            <code>{scope}</code> <Badge tone="warn">Not asked for yet</Badge>
           </li>
         ))}
       </ul>

@@ -1,7 +1,7 @@
-import type { ReactNode } from "react";
-import { RadioCards, Select } from "../../../ui/choice.tsx";
+import { type ReactNode, useState } from "react";
+import { Checkbox, RadioCards, Select } from "../../../ui/choice.tsx";
 import { TextField } from "../../../ui/text-field.tsx";
-import { type Draft, slugOf } from "./draft.ts";
+import { type Draft, slugOf, type Texts } from "./draft.ts";
 
 const KINDS = [
   { value: "oauth2", label: "OAuth 2.0", description: "People sign in at the service and allow it. MCP servers, too." },
@@ -19,11 +19,17 @@ const ENDPOINTS = [
   },
   { value: "BY_HAND", label: "By hand", description: "Authorization URL and token URL, from the service’s documentation." },
 ];
+const AS_TOLD = "AS_TOLD";
 const AUTH_METHODS = [
+  { value: AS_TOLD, label: "As its metadata says, else client_secret_basic" },
   { value: "CLIENT_SECRET_POST", label: "client_secret_post" },
   { value: "CLIENT_SECRET_BASIC", label: "client_secret_basic" },
   { value: "PRIVATE_KEY_JWT", label: "private_key_jwt" },
   { value: "NONE", label: "none (public client)" },
+];
+const BODY_FORMATS = [
+  { value: "FORM", label: "As a form (RFC 6749)" },
+  { value: "JSON", label: "As JSON" },
 ];
 const LOCATIONS = [
   { value: "HEADER", label: "Header" },
@@ -42,12 +48,7 @@ export interface ConnectorFormProps {
 }
 
 export function ConnectorForm({ draft, onChange, issues, editing }: ConnectorFormProps) {
-  const text = (
-    name: keyof Draft,
-    label: string,
-    path: string,
-    more: { help?: string; isRequired?: boolean; placeholder?: string } = {},
-  ) => (
+  const text: TextOf = (name, label, path, more = {}) => (
     <TextField
       label={label}
       value={draft[name]}
@@ -65,6 +66,7 @@ export function ConnectorForm({ draft, onChange, issues, editing }: ConnectorFor
           placeholder: slugOf(draft.name) || "acme-crm",
         })}
       {text("description", "Description", "description")}
+      {text("docsUrl", "Documentation", "docsUrl")}
       <RadioCards
         label="How does it authenticate?"
         choices={KINDS}
@@ -112,17 +114,16 @@ export function ConnectorForm({ draft, onChange, issues, editing }: ConnectorFor
           help: "It answers 2xx where a credential is good: what “Test” asks.",
           placeholder: "/v1/me",
         })}
-        {text("docsUrl", "Documentation", "docsUrl")}
       </fieldset>
     </>
   );
 }
 
 type TextOf = (
-  name: keyof Draft,
+  name: keyof Texts,
   label: string,
   path: string,
-  more?: { help?: string; isRequired?: boolean; placeholder?: string },
+  more?: { help?: string; isRequired?: boolean; placeholder?: string; multiline?: boolean },
 ) => ReactNode;
 
 function OAuth2Fields({ draft, onChange, text }: { draft: Draft; onChange(change: Partial<Draft>): void; text: TextOf }) {
@@ -146,7 +147,6 @@ function OAuth2Fields({ draft, onChange, text }: { draft: Draft; onChange(change
         <>
           {text("authorizationUrl", "Authorization URL", "scheme.oauth2.authorizationUrl", { isRequired: true })}
           {text("tokenUrl", "Token URL", "scheme.oauth2.tokenUrl", { isRequired: true })}
-          {text("refreshUrl", "Refresh URL", "scheme.oauth2.refreshUrl", { help: "Where it is another one than the token URL." })}
           {text("revocationUrl", "Revocation URL", "scheme.oauth2.revocationUrl")}
           {text("userinfoUrl", "User info URL", "scheme.oauth2.userinfoUrl", { help: "Tells whose account it is." })}
         </>
@@ -157,10 +157,67 @@ function OAuth2Fields({ draft, onChange, text }: { draft: Draft; onChange(change
       <Select
         label="How the client authenticates"
         choices={AUTH_METHODS}
-        value={draft.tokenAuthMethod}
-        onChange={(tokenAuthMethod) => onChange({ tokenAuthMethod })}
-        help="Left open: as the metadata says, else client_secret_post."
+        value={draft.tokenAuthMethod || AS_TOLD}
+        onChange={(method) => onChange({ tokenAuthMethod: method === AS_TOLD ? "" : method })}
+        isRequired
       />
+      <Refreshing text={text} />
+      <MoreOfOAuth2 draft={draft} onChange={onChange} text={text} />
     </>
+  );
+}
+
+const LINES = "One a line, name=value.";
+
+function Refreshing({ text }: { text: TextOf }) {
+  return (
+    <fieldset className="group stack">
+      <legend>Refresh configuration</legend>
+      {text("refreshUrl", "Refresh URL", "scheme.oauth2.refreshUrl", { help: "Where it is another one than the token URL." })}
+      {text("refreshParameters", "Refresh parameters", "scheme.oauth2.refreshParameters", {
+        help: `Added to each request that refreshes a token. ${LINES}`,
+        multiline: true,
+      })}
+    </fieldset>
+  );
+}
+
+/** What most services do as the standard says. Open where it holds something. */
+function MoreOfOAuth2({ draft, onChange, text }: { draft: Draft; onChange(change: Partial<Draft>): void; text: TextOf }) {
+  const { authorizationParameters, tokenParameters, tokenBodyFormat, accountIdPath, deviceAuthorizationUrl } = draft;
+  const [isOpen] = useState(
+    Boolean(authorizationParameters || tokenParameters || tokenBodyFormat || accountIdPath || deviceAuthorizationUrl) ||
+      draft.withoutPkce,
+  );
+  return (
+    <details open={isOpen || undefined}>
+      <summary>Where it departs from the standard</summary>
+      <div className="stack">
+        {text("authorizationParameters", "Authorization parameters", "scheme.oauth2.authorizationParameters", {
+          help: `Added to the address that users are sent to. ${LINES}`,
+          multiline: true,
+        })}
+        {text("tokenParameters", "Token parameters", "scheme.oauth2.tokenParameters", {
+          help: `Added to the request that exchanges a code. ${LINES}`,
+          multiline: true,
+        })}
+        <Select
+          label="How it wants token requests"
+          choices={BODY_FORMATS}
+          value={draft.tokenBodyFormat || "FORM"}
+          onChange={(format) => onChange({ tokenBodyFormat: format === "FORM" ? "" : format })}
+          isRequired
+        />
+        <Checkbox isSelected={draft.withoutPkce} onChange={(withoutPkce) => onChange({ withoutPkce })}>
+          Leave PKCE out, because the service breaks on it
+        </Checkbox>
+        {text("accountIdPath", "Where the account’s id is", "scheme.oauth2.accountIdPath", {
+          help: "In what the user info URL answers, or else the token request, with dots between the names.",
+          placeholder: "user.id",
+        })}
+        {draft.endpoints === "BY_HAND" &&
+          text("deviceAuthorizationUrl", "Device authorization URL", "scheme.oauth2.deviceAuthorizationUrl")}
+      </div>
+    </details>
   );
 }

@@ -9,14 +9,14 @@ import { Pager, usePages } from "../../shell/more.tsx";
 import { Loads, Page } from "../../shell/page.tsx";
 import { wordsOf } from "../../shell/statuses.tsx";
 import { useMay } from "../../shell/viewer.ts";
-import { ChangeConnector, DeleteConnector } from "./change-connector.tsx";
+import { DeleteConnector } from "./delete-connector.tsx";
 
 export default function CustomConnectors() {
   const may = useMay();
   const pages = usePages();
   const context = useMemo(() => ({ additionalTypenames: ["Connector"] }), []);
   const [result] = useQuery({ query: CustomConnectorsListDocument, variables: { after: pages.after }, context });
-  const [open, setOpen] = useState<{ what: "change" | "delete"; connector: CustomConnectorRowFragment } | null>(null);
+  const [deleting, setDeleting] = useState<CustomConnectorRowFragment | null>(null);
   const create = may("CONNECTOR_WRITE") && (
     <Link className="button" data-variant="primary" to="/custom-connectors/new">
       New custom connector
@@ -45,7 +45,6 @@ export default function CustomConnectors() {
                     cell: (connector) => (
                       <>
                         <Link to={`/connectors/${connector.slug}`}>{connector.name}</Link>
-                        <br />
                         <code className="soft">{connector.slug}</code>
                       </>
                     ),
@@ -58,19 +57,20 @@ export default function CustomConnectors() {
                     cell: (connector) => (
                       <span className="row">
                         {may("CONNECTOR_WRITE") && (
-                          <Button
-                            small
-                            onPress={() => setOpen({ what: "change", connector })}
+                          <Link
+                            className="button"
+                            data-small
+                            to={`/custom-connectors/${connector.slug}/edit`}
                             aria-label={`Edit ${connector.name}`}
                           >
                             Edit
-                          </Button>
+                          </Link>
                         )}
                         {may("CONNECTOR_DELETE") && (
                           <Button
                             small
                             variant="danger"
-                            onPress={() => setOpen({ what: "delete", connector })}
+                            onPress={() => setDeleting(connector)}
                             aria-label={`Delete ${connector.name}`}
                           >
                             Delete
@@ -86,8 +86,7 @@ export default function CustomConnectors() {
           )
         }
       </Loads>
-      {open?.what === "change" && <ChangeConnector connector={open.connector} onClose={() => setOpen(null)} />}
-      {open?.what === "delete" && <DeleteConnector connector={open.connector} onClose={() => setOpen(null)} />}
+      {deleting && <DeleteConnector connector={deleting} onClose={() => setDeleting(null)} />}
     </Page>
   );
 }

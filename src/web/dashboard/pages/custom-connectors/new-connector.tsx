@@ -1,99 +1,98 @@
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useRef, useState } from "react";
 import { Link, useNavigate } from "react-router";
-import { type CheckFragment, CustomConnectorsCreateDocument, CustomConnectorsValidateDocument } from "../../../api/gql.ts";
-import { issuesOf, type Problem, useAction } from "../../../api/use-action.ts";
+import { AuthConfigsCreateDocument, CustomConnectorsCreateDocument } from "../../../api/gql.ts";
+import { useAction } from "../../../api/use-action.ts";
 import { Button } from "../../../ui/button.tsx";
-import { Notice } from "../../../ui/show.tsx";
-import { TextField } from "../../../ui/text-field.tsx";
+import { Checkbox } from "../../../ui/choice.tsx";
 import { toast } from "../../../ui/toast.tsx";
-import { Checks } from "../../shell/checks.tsx";
+import { focusFirstProblem } from "../../shell/focus-first-problem.ts";
 import { Page } from "../../shell/page.tsx";
 import { ProblemNotice } from "../../shell/problem.tsx";
+import { useMay } from "../../shell/viewer.ts";
 import { ConnectorForm } from "./connector-form.tsx";
 import { type Draft, EMPTY, inputOf } from "./draft.ts";
+import { ChecksShown, issuesBelow, pathsBelow, type Trial, TrialFields, useValidation } from "./validation.tsx";
 
 /** Validated first, saved then: a connector that can't work is told so before anybody connects with it. */
 export default function NewConnector() {
   const navigate = useNavigate();
+  const may = useMay();
   const create = useAction(CustomConnectorsCreateDocument);
-  const validate = useAction(CustomConnectorsValidateDocument);
+  const configure = useAction(AuthConfigsCreateDocument);
+  const validation = useValidation();
+  const form = useRef<HTMLFormElement>(null);
   const [draft, setDraft] = useState<Draft>(EMPTY);
-  const [client, setClient] = useState({ clientId: "", clientSecret: "" });
-  const [checks, setChecks] = useState<{ ok: boolean; checks: readonly CheckFragment[] } | null>(null);
-  const problem = create.problem ?? validate.problem;
+  const [trial, setTrial] = useState<Trial>({});
+  const [keepsClient, setKeepsClient] = useState(true);
+  const problem = create.problem ?? validation.problem;
   const issues = issuesBelow(problem);
+  const { checks } = validation;
+  const hasClient = draft.kind === "oauth2" && Boolean(trial["clientId"]?.trim()) && may("AUTH_CONFIG_CREATE");
 
-  function change(changed: Partial<Draft>): void {
-    setDraft((known) => ({ ...known, ...changed }));
-    setChecks(null);
-  }
   async function check(event: FormEvent): Promise<void> {
     event.preventDefault();
     create.reset();
-    const outcome = await validate.run({
-      input: { connector: inputOf(draft), clientId: client.clientId.trim() || null, clientSecret: client.clientSecret || null },
-    });
-    setChecks(outcome.ok ? outcome.payload.diagnosis : null);
+    if (await validation.run(draft, trial)) focusFirstProblem(form.current);
   }
   async function save(): Promise<void> {
-    validate.reset();
+    validation.reset();
     const outcome = await create.run({ input: inputOf(draft) });
-    if (!outcome.ok) return;
-    toast(`“${outcome.payload.connector.name}” is saved.`);
-    void navigate(`/connectors/${outcome.payload.connector.slug}`);
+    if (!outcome.ok) return focusFirstProblem(form.current);
+    const { slug, name } = outcome.payload.connector;
+    toast(`“${name}” is saved.`);
+    await navigate((hasClient && keepsClient && (await configured(slug, name))) || `/connectors/${slug}`);
+  }
+  /** Where its auth config is; null: it is not made, which a toast tells. */
+  async function configured(connectorSlug: string, name: string): Promise<string | null> {
+    const clientSecret = trial["clientSecret"] || undefined;
+    const outcome = await configure.run({ input: { connectorSlug, name, clientId: trial["clientId"]?.trim(), clientSecret } });
+    if (outcome.ok) return `/auth-configs/${outcome.payload.authConfig.id}?created`;
+    toast(`Its auth config could not be made: ${outcome.problem.message}`);
+    return null;
   }
 
   return (
     <Page title="New custom connector" lead="For a service that the catalogue lacks. It is your project’s own.">
-      <form className="stack" onSubmit={(event) => void check(event)}>
-        <ProblemNotice problem={problem} shown={Object.keys(issues).flatMap((path) => [path, `connector.${path}`])} />
-        <ConnectorForm draft={draft} onChange={change} issues={issues} />
+      <form ref={form} className="stack" onSubmit={(event) => void check(event)}>
+        <ConnectorForm
+          draft={draft}
+          onChange={(changed) => {
+            setDraft((known) => ({ ...known, ...changed }));
+            validation.forget();
+          }}
+          issues={issues}
+        />
+        <TrialFields draft={draft} trial={trial} onChange={setTrial} issues={issues} />
         {draft.kind === "oauth2" && (
-          <fieldset className="group stack">
-            <legend>To check it with</legend>
-            <p className="soft small">
-              A client of yours at the service; it is not saved here. With it, the check asks whether the client is accepted.
-            </p>
-            <TextField label="Client ID" value={client.clientId} onChange={(clientId) => setClient({ ...client, clientId })} />
-            <TextField
-              label="Client secret"
-              value={client.clientSecret}
-              onChange={(clientSecret) => setClient({ ...client, clientSecret })}
-              secret
-            />
-          </fieldset>
+          <p className="soft small">
+            The redirect URI (callback URL) to register at the service is made when this is saved, and shown then.
+          </p>
         )}
-        {checks && (
-          <>
-            <Notice
-              tone={checks.ok ? "good" : "bad"}
-              live
-              title={checks.ok ? "It can be saved." : "Something is wrong with it."}
-            />
-            <Checks checks={checks.checks} />
-          </>
+        {hasClient && (
+          <Checkbox isSelected={keepsClient} onChange={setKeepsClient}>
+            Make an auth config with this client, too: then users can connect
+          </Checkbox>
         )}
+        <ProblemNotice problem={problem} shown={pathsBelow(issues)} />
+        <ChecksShown checks={checks} />
         <div className="dialog-actions">
           <Link className="button" to="/custom-connectors">
             Cancel
           </Link>
-          <Button type="submit" variant={checks ? "secondary" : "primary"} isPending={validate.pending}>
+          <Button type="submit" variant={checks ? "secondary" : "primary"} isPending={validation.pending}>
             Validate
           </Button>
           {checks && (
-            <Button variant={checks.ok ? "primary" : "danger"} onPress={() => void save()} isPending={create.pending}>
+            <Button
+              variant={checks.ok ? "primary" : "danger"}
+              onPress={() => void save()}
+              isPending={create.pending || configure.pending}
+            >
               {checks.ok ? "Save" : "Save all the same"}
             </Button>
           )}
         </div>
       </form>
     </Page>
-  );
-}
-
-/** Validation names what is wrong below `connector`, creation below the input itself. */
-export function issuesBelow(problem: Problem | null): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(issuesOf(problem)).map(([path, message]) => [path.replace(/^connector\./, ""), message]),
   );
 }
