@@ -71,10 +71,11 @@ export async function verifyChain(
   since: AuditPosition | null,
   most: number = Number.POSITIVE_INFINITY,
 ): Promise<AuditVerification> {
-  // The head is read first: what is sealed from here on lies behind it.
+  // Counted before the head is read: none means that the head stands behind all that was written until now.
+  const unsealedCount = await reader.auditEvent.count({ where: { projectId, chainSequence: null } });
+  // And the head before the events: what is sealed from here on lies behind it.
   const head = (await reader.auditChain.findUnique({ where: { projectId } })) ?? { sequence: 0n, hash: GENESIS };
   const found = await walk(reader, projectId, head, since ?? { sequence: 0n, hash: GENESIS }, most);
-  const unsealedCount = await reader.auditEvent.count({ where: { projectId, chainSequence: null } });
   return { ...found, complete: found.fault === null && found.position.sequence === head.sequence, unsealedCount };
 }
 

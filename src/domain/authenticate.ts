@@ -133,10 +133,16 @@ function cacheOf(services: Services): Map<string, Entry> {
   const cache = new Map<string, Entry>();
   caches.set(services, cache);
   // Whoever moves the database's clock says so; times read from it before mean nothing any more.
-  services.hub.subscribe("clock:moved", () => {
-    for (const entry of cache.values()) entry.drop();
-  });
+  services.hub.subscribe("clock:moved", () => forgetCallers(services));
+  services.hub.subscribe("origins:changed", (signal) => forgetCallers(services, "id" in signal ? signal.id : undefined));
   return cache;
+}
+
+/** Whoever has just named other origins may call from them with the next request; other processes hear of it. */
+export function forgetCallers(services: Services, projectId?: string): void {
+  for (const entry of cacheOf(services).values()) {
+    if (projectId === undefined || entry.caller.projectId === projectId) entry.drop();
+  }
 }
 
 const notedUses = new WeakMap<Services, Map<string, number>>();

@@ -1,4 +1,11 @@
-import { type ConnectorSchemeInput, type CustomConnectorInput, customConnector, verificationInput } from "../catalogue/custom.ts";
+import { z } from "zod";
+import {
+  type ConnectorSchemeInput,
+  type CustomConnectorInput,
+  customConnector,
+  givenDefinition,
+  verificationInput,
+} from "../catalogue/custom.ts";
 import type { ConnectorDefinition } from "../catalogue/types.ts";
 import type { Prisma, Tx } from "../db/database.ts";
 import type { AuthConfig, CustomConnector } from "../db/generated/client.ts";
@@ -7,14 +14,15 @@ import { decodeId, newId } from "../lib/ids.ts";
 import { actorOf, recordAudit } from "./audit.ts";
 import { removeAuthConfig } from "./auth-config-delete.ts";
 import { assertMay, may } from "./caller.ts";
-import { assertOwnSlug, defineConnector } from "./connector-define.ts";
+import { removeUnneededClients } from "./client-removal.ts";
+import { assertBaseUrl, assertOwnSlug, defineConnector } from "./connector-define.ts";
 import { receivingOrigins } from "./connector-origins.ts";
 import { type ConnectorView, deletedSlug, ownView } from "./connector-view.ts";
 import { credentialImpact } from "./credential.ts";
 import { CONFIG_CHANGED, failFlows, invalidateCredentials } from "./credential-health.ts";
 import { withIdempotency } from "./idempotency.ts";
 import { assertUnused, inUse } from "./impact.ts";
-import { sameJson } from "./input.ts";
+import { idempotencyKeyField, parseInput, sameJson } from "./input.ts";
 import { destroyRetained } from "./retained-client.ts";
 import { DELETION } from "./retire-credentials.ts";
 import type { Context } from "./services.ts";
@@ -33,7 +41,9 @@ export interface UpdateConnectorInput extends Partial<Omit<CustomConnectorInput,
 /** A connector of the project's own. An `issuer` is asked for its endpoints before anything is stored. */
 export async function createConnector(ctx: Context, input: CreateConnectorInput): Promise<{ connector: ConnectorView }> {
   assertMay(ctx, "CONNECTOR_WRITE");
+  parseInput(z.object({ idempotencyKey: idempotencyKeyField }), input);
   assertOwnSlug(ctx, input.slug);
+  assertBaseUrl(input.baseUrl);
   const definition = await defineConnector(ctx, input);
   const { projectId } = ctx.caller;
   return ctx.services.database.transact(async (tx) => {
@@ -77,6 +87,8 @@ export async function updateConnector(ctx: Context, input: UpdateConnectorInput)
   const row = await findOwn(ctx, input.id);
   const before = row.definition as unknown as ConnectorDefinition;
   if (input.name === null) throw InvalidInputError.at(["name"], "REQUIRED", "The name cannot be cleared.");
+  if (input.scheme === null) throw InvalidInputError.at(["scheme"], "REQUIRED", "The scheme cannot be cleared.");
+  assertBaseUrl(input.baseUrl);
   const after = await redefine(ctx, before, row.name, input);
   const moved = !isWithin(receivingOrigins(after), receivingOrigins(before));
   if (moved && !may(ctx.caller, "CONNECTOR_DELETE")) {
@@ -126,8 +138,10 @@ async function remove(ctx: Context, tx: Tx, row: CustomConnector): Promise<void>
   const deleted = { deletedAt: tx.now, updatedAt: tx.now };
   const { count } = await tx.customConnector.updateMany({ where: { id: row.id, deletedAt: null }, data: deleted });
   if (count === 0) throw notFound();
-  for (const config of await configsOf(tx, row)) await removeAuthConfig(ctx, tx, config);
+  const configs = await configsOf(tx, row);
+  for (const config of configs) await removeAuthConfig(ctx, tx, config);
   await tx.authConfig.updateMany({ where: { projectId, connectorSlug: row.slug, deletedAt: null }, data: deleted });
+  await removeUnneededClients(tx, configs);
   // History keeps its connector; whoever takes the slug next does not get it. Its credentials were ended by what it says before that.
   const slug = deletedSlug(row.id);
   await tx.customConnector.update({ where: { id: row.id }, data: { slug }, select: { id: true } });
@@ -232,7 +246,11 @@ async function redefine(
     verification: pick(input.verification, present && baseUrl ? verificationInput(present) : null),
   };
   if (input.scheme) return defineConnector(ctx, merged);
-  return { ...customConnector(merged, { allowHttp: ctx.services.allowHttp }), schemes: before.schemes };
+  return {
+    ...customConnector(merged, { allowHttp: ctx.services.allowHttp }),
+    schemes: before.schemes,
+    ...(before.given && { given: { ...givenDefinition(merged), scheme: before.given.scheme } }),
+  };
 }
 
 function isWithin(after: ReadonlySet<string>, before: ReadonlySet<string>): boolean {

@@ -99,7 +99,9 @@ export async function connectorPage(
   const found = await narrow(ctx, text === "" ? all : searched(ctx, all, text), args.filter);
   const byName = (args.orderBy?.field ?? (text === "" ? "NAME" : "RELEVANCE")) === "NAME";
   const ordered = byName ? found.toSorted(compareNames) : found;
-  if (args.orderBy?.direction === "DESC") ordered.reverse();
+  // What is found comes with the most relevant first, which is the descending order.
+  const isBackwards = args.orderBy?.direction === (byName ? "DESC" : "ASC");
+  if (isBackwards) ordered.reverse();
   return pageOf(ordered, (connector) => connector.slug, args);
 }
 

@@ -121,7 +121,15 @@ export function storedTokens(tokens: TokenSet, before: StoredTokens | null): Sto
 }
 
 export function expiryOf(tx: Tx, tokens: TokenSet): Date | null {
-  return tokens.expiresInSeconds === null ? null : new Date(tx.now.getTime() + tokens.expiresInSeconds * 1000);
+  return expiryAfter(tx.now, tokens);
+}
+
+/** A century: what is given for longer, is given for good. */
+const LONGEST_SECONDS = 100 * 365 * 86_400;
+
+export function expiryAfter(issuedAt: Date, { expiresInSeconds }: Pick<TokenSet, "expiresInSeconds">): Date | null {
+  if (expiresInSeconds === null || expiresInSeconds > LONGEST_SECONDS) return null;
+  return new Date(issuedAt.getTime() + expiresInSeconds * 1000);
 }
 
 /** What a grant is given with every new set of tokens: when they are to be renewed, and a clean record. */

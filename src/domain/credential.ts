@@ -38,7 +38,8 @@ function hasRunOut({ accessTokenExpiresAt }: Health, now: Date): boolean {
   return accessTokenExpiresAt !== null && accessTokenExpiresAt <= now;
 }
 
-export const RAN_OUT = "The access token has run out and the provider gave no refresh token. The user must connect again.";
+export const RAN_OUT =
+  "The access token has run out, and there is no refresh token to renew it with. The user must connect again.";
 
 /** Rows of one status, as {@link credentialStatus} decides it. */
 function whereStatus(status: CredentialStatus, now: Date): Prisma.CredentialWhereInput {

@@ -56,7 +56,7 @@ export async function draftCredential(
   const fields = fieldsToType(authConfig, connector, known);
   const present = before ? { ...(before.parameters as object), ...(await fieldsOf(services, before)) } : {};
   const own = Object.fromEntries(Object.entries(present).filter(([name]) => fields.some((field) => field.name === name)));
-  const typed = checkTyped(fields, isObject(given) ? mergeJson(own, given) : given, path);
+  const typed = checkTyped(fields, patched(own, given, before), path);
   const values = { ...known, ...typed.parameters, ...typed.secrets };
   const draft: Draft = { authConfig, connector, scheme, typed, values, obtained: null };
   const origins = originsOf(draft, path);
@@ -64,6 +64,11 @@ export async function draftCredential(
   const moved = before && (isCutOff(before) || !isSame(origins, originsBefore()));
   if (moved) assertTypedAnew(draft, given, path);
   return draft;
+}
+
+/** RFC 7396: what is absent stays, and null in place of the object takes out all of it. Of a new credential there is nothing to stay. */
+function patched(own: Record<string, unknown>, given: unknown, before: Credential | null): unknown {
+  return isObject(given) || (given === null && before) ? mergeJson(own, given) : given;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -97,9 +102,15 @@ function originsOf({ connector, scheme, values, authConfig }: Draft, path: reado
   });
 }
 
-function badHost({ name, label }: FieldDefinition, reason: TemplateError["reason"], path: readonly string[]): InvalidInputError {
+function badHost(
+  { name, label, type }: FieldDefinition,
+  reason: TemplateError["reason"],
+  path: readonly string[],
+): InvalidInputError {
   const at = [...path, name];
   if (reason === "UNFILLED") return InvalidInputError.at(at, "REQUIRED", `${label} is required.`);
+  if (type === "URL")
+    return InvalidInputError.at(at, "PATTERN", `${label} must begin with https://, without a user name, query or fragment.`);
   return InvalidInputError.at(at, "PATTERN", `${label} is not a name that this connector has a host for.`);
 }
 

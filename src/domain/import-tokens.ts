@@ -1,4 +1,5 @@
 import { validateFields } from "../catalogue/fields.ts";
+import { oneToken } from "../catalogue/scheme-fields.ts";
 import type { FieldDefinition, SchemeDefinition } from "../catalogue/types.ts";
 import type { AuthConfig } from "../db/generated/client.ts";
 import { ConflictError, InvalidInputError } from "../lib/errors.ts";
@@ -29,7 +30,7 @@ export interface TokenDraft extends Draft {
 /** ISO 8601 with its time zone. */
 const INSTANT = "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}(?::\\d{2}(?:\\.\\d{1,9})?)?(?:Z|[+-]\\d{2}:\\d{2})$";
 
-const token = { type: "STRING", secret: true, maxLength: 16_384, for: "credential" } as const;
+const token = { ...oneToken, type: "STRING", secret: true, maxLength: 16_384, for: "credential" } as const;
 const ACCESS_TOKEN: FieldDefinition = { ...token, name: "accessToken", label: "Access token", required: true };
 
 /** What can be brought along of each scheme's tokens. */

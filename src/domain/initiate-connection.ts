@@ -96,8 +96,15 @@ export async function initiateConnection(
     requestedScopes: union(authConfig.scopes, input.scopes),
     label: input.label ?? null,
     ifAccountExists: input.ifAccountExists ?? "UPDATE",
-    lifeSeconds: input.expiresInSeconds ?? DEFAULT_LIFE_SECONDS,
+    lifeSeconds: lifeOf(ctx, input.expiresInSeconds ?? DEFAULT_LIFE_SECONDS),
   });
+}
+
+/** What is begun with a link lasts no longer than the link's own session, but for the ten minutes that everybody has. */
+function lifeOf({ caller: { linkId, expiresAt, now } }: Context, seconds: number): number {
+  if (linkId === null || expiresAt === null) return seconds;
+  const left = Math.floor((expiresAt.getTime() - now.getTime()) / 1_000);
+  return Math.min(seconds, Math.max(left, DEFAULT_LIFE_SECONDS));
 }
 
 export async function reauthorizeCredential(

@@ -14,7 +14,7 @@ export type JsonObject = Record<string, unknown>;
  * Throws InvalidInputError with one issue per fault, each path from the input's root.
  */
 export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
-  const result = schema.safeParse(input);
+  const result = schema.safeParse(input, { error: inWords });
   if (result.success) return result.data;
   throw new InvalidInputError(result.error.issues.map(toIssue));
 }
@@ -40,14 +40,17 @@ export function paragraph(label: string, max: number) {
   );
 }
 
-export const nameField = line("The name", 200).refine(
-  // An empty one is missing already.
-  (value) => value === "" || value.trim() !== "",
-  fault("REQUIRED", "The name must not be blank."),
-);
+export const nameField = line("The name", 200).refine(isNotBlank, fault("REQUIRED", "The name must not be blank."));
+
+/** For a text that must not be empty, which is said already. */
+export function isNotBlank(value: string): boolean {
+  return value === "" || value.trim() !== "";
+}
+
 export const descriptionField = paragraph("The description", 2_000);
 export const idempotencyKeyField = line("The idempotency key", 255).nullish();
-export const idField = z.string().max(200);
+/** However odd it is: what is no id of anything is not found. */
+export const idField = z.string();
 /** BCP 47, as `Intl` understands it. */
 export const localeField = line("The locale", 35).refine(
   isLocale,
@@ -98,7 +101,8 @@ function isStorable(value: unknown, maxBytes: number): boolean {
   return Buffer.byteLength(text) <= maxBytes && !/\\u0000|\\ud[89a-f][0-9a-f]{2}/i.test(text.replaceAll("\\\\", ""));
 }
 
-function isShallow(value: unknown, depth: number): boolean {
+/** Whether lists and objects are nested no deeper than `depth`. */
+export function isShallow(value: unknown, depth: number): boolean {
   if (typeof value !== "object" || value === null) return true;
   return depth > 0 && Object.values(value).every((member) => isShallow(member, depth - 1));
 }
@@ -151,7 +155,7 @@ export function anyOf<Where extends object>(alternatives: Where[]): { OR: Where[
 function boundedText(label: string, min: number, max: number) {
   return z
     .string()
-    .min(min, min === 1 ? `${label} is required.` : `${label} must have at least ${min} characters.`)
+    .min(min, min === 1 ? `${label} must not be empty.` : `${label} must have at least ${min} characters.`)
     .max(max, `${label} must have at most ${max} characters.`)
     .refine(
       (value) => value.isWellFormed() && !value.includes("\0"),
@@ -189,6 +193,18 @@ function toIssue(issue: z.core.$ZodIssue): InputIssue {
     default:
       return { path, code: issue.input === undefined ? "REQUIRED" : "WRONG_TYPE", message: issue.message };
   }
+}
+
+/** For what a schema has no words of its own for: zod's speak of its types. */
+function inWords(issue: z.core.$ZodRawIssue): string {
+  if (issue.code === "too_big" && isCounted(issue.origin)) {
+    const most = String(issue.maximum);
+    return issue.origin === "array" ? `There must be at most ${most} here.` : `This must have at most ${most} characters.`;
+  }
+  if (issue.code === "too_small" && isCounted(issue.origin)) return "This must not be empty.";
+  if (issue.code === "too_big") return `This must be at most ${issue.maximum}.`;
+  if (issue.code === "too_small") return `This must be at least ${issue.minimum}.`;
+  return issue.input === undefined ? "This is missing." : "This is not of the type that is expected here.";
 }
 
 function smallCode(issue: z.core.$ZodIssueTooSmall): InputIssueCode {

@@ -11,6 +11,9 @@ export function createOriginList(services: Services): OriginList {
   let known: ReadonlySet<string> = new Set();
   let readAt = Number.NEGATIVE_INFINITY;
   let reading: Promise<void> | null = null;
+  services.hub.subscribe("origins:changed", () => {
+    readAt = Number.NEGATIVE_INFINITY;
+  });
 
   async function read(): Promise<void> {
     const rows = await services.database.query<{ origin: string }>(

@@ -1,12 +1,14 @@
 import { z } from "zod";
 import type { Prisma } from "../db/database.ts";
 import type { ApiKey, Project } from "../db/generated/client.ts";
+import { announce } from "../events/announce.ts";
 import { ForbiddenError, NotFoundError } from "../lib/errors.ts";
 import { isOrigin, isReturnUrl } from "../lib/front-end.ts";
 import { decodeId, newId } from "../lib/ids.ts";
 import { recordAudit, recordAuditAs } from "./audit.ts";
+import { forgetCallers } from "./authenticate.ts";
 import { assertApiKey, assertMay, may } from "./caller.ts";
-import { fault, idField, line, mergeJson, nameField, parseInput, sameJson, webUrl } from "./input.ts";
+import { fault, idField, isNotBlank, line, mergeJson, nameField, parseInput, sameJson, webUrl } from "./input.ts";
 import type { Context } from "./services.ts";
 import { mintToken } from "./tokens.ts";
 
@@ -69,7 +71,7 @@ export async function updateProject(ctx: Context, input: UpdateProjectInput): Pr
   const { projectId } = ctx.caller;
   if (decodeId("Project", given.id) !== projectId)
     throw new NotFoundError("There is no such project. A key changes its own project only.");
-  return ctx.services.database.transact(async (tx) => {
+  const { project, changed } = await ctx.services.database.transact(async (tx) => {
     const present = await tx.project.findUniqueOrThrow({ where: { id: projectId } });
     const wanted = {
       ...(given.name && { name: given.name }),
@@ -81,11 +83,14 @@ export async function updateProject(ctx: Context, input: UpdateProjectInput): Pr
     const changed = Object.entries(wanted).flatMap(([key, value]) =>
       sameJson(present[key as keyof Project], value) ? [] : [key],
     );
-    if (changed.length === 0) return { project: present };
+    if (changed.length === 0) return { project: present, changed };
     const project = await tx.project.update({ where: { id: projectId }, data: { ...wanted, updatedAt: tx.now } });
+    if (changed.includes("allowedOrigins")) await announce(tx, `origins:changed:${projectId}`);
     await recordAudit(tx, ctx, { action: "project.updated", targetType: "Project", targetId: projectId, details: { changed } });
-    return { project };
+    return { project, changed };
   });
+  if (changed.includes("allowedOrigins")) forgetCallers(ctx.services, projectId);
+  return { project };
 }
 
 /** Its own; the operator's ADMIN keys see every project. */
@@ -124,7 +129,9 @@ function updateInput({ services }: Context) {
     verifyUrl: url("The verify URL"),
     branding: z
       .object({
-        productName: line("The product name", 100).nullish(),
+        productName: line("The product name", 100)
+          .refine(isNotBlank, fault("REQUIRED", "The product name must not be blank."))
+          .nullish(),
         logoUrl: url("The logo URL"),
         logoDarkUrl: url("The dark logo URL"),
         accentColor: z

@@ -42,7 +42,7 @@ async function endHere(tx: Tx, ctx: Context, before: Credential): Promise<Queued
     where: { id, projectId, deletedAt: null, health: { not: "REVOKED" } },
     data: {
       health: "REVOKED",
-      healthReason: "It was revoked.",
+      healthReason: "It was revoked, which is final. Connect the account anew.",
       canRefresh: false,
       version: { increment: 1 },
       updatedAt: tx.now,

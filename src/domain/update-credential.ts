@@ -8,7 +8,7 @@ import { assertMay, assertWithin } from "./caller.ts";
 import { credentialStatus, getCredential } from "./credential.ts";
 import { recordCredentialEvent } from "./credential-event.ts";
 import { canTest, type Draft, draftCredential, type ProvenDraft, proveDraft, testDraft } from "./draft-credential.ts";
-import { fieldsField, line, parseInput } from "./input.ts";
+import { fieldsField, type JsonObject, line, parseInput } from "./input.ts";
 import type { Context, Services } from "./services.ts";
 import { accountLabel, holdParties, replaceSecrets } from "./store-credential.ts";
 
@@ -38,10 +38,16 @@ export async function updateCredential(ctx: Context, raw: UpdateCredentialInput)
   // A test sends what is saved beside what is new.
   if (input.test) assertWithin(ctx, before);
   if (input.version != null && input.version !== before.version) throw stale();
-  if (input.fields != null && Object.keys(input.fields).length > 0) return replaceFields(ctx, before, input, input.fields);
+  if (changesFields(before, input.fields)) return replaceFields(ctx, before, input, input.fields);
   if (input.test)
     throw InvalidInputError.at(["test"], "NOT_ALLOWED", "There are no new fields to test. testCredential tests what is saved.");
   return rename(ctx, before, input);
+}
+
+/** Null takes out all that was typed; of a grant from a browser nothing was. */
+function changesFields(before: Credential, fields: Input["fields"]): fields is JsonObject | null {
+  if (fields === null) return !SCHEMES[before.schemeType as keyof typeof SCHEMES].redirects;
+  return fields !== undefined && Object.keys(fields).length > 0;
 }
 
 function stale(): ConflictError {
@@ -49,6 +55,8 @@ function stale(): ConflictError {
 }
 
 async function rename(ctx: Context, before: Credential, { version, label }: Input): Promise<{ credential: Credential }> {
+  // A history that tells of changes which nobody made is none.
+  if (label === undefined || label === before.label) return { credential: before };
   const credential = await ctx.services.database.transact(async (tx) => {
     const [row] = await tx.credential.updateManyAndReturn({
       where: { id: before.id, projectId: before.projectId, deletedAt: null, ...(version != null && { version }) },
@@ -73,7 +81,7 @@ async function replaceFields(
   ctx: Context,
   before: Credential,
   input: Input,
-  fields: object,
+  fields: JsonObject | null,
 ): Promise<{ credential: Credential }> {
   const { services } = ctx;
   if (SCHEMES[before.schemeType as keyof typeof SCHEMES].redirects) {
@@ -90,11 +98,11 @@ async function replaceFields(
   const checked = await draftCredential(services, authConfig, fields, before);
   const draft = await prove(services, before, checked, input.test === true);
   assertSameAccount(before, draft);
-  const names = Object.keys(fields).toSorted();
+  const names = fields ? Object.keys(fields).toSorted() : ["fields"];
   const credential = await services.database.transact(async (tx) => {
     await holdParties(tx, draft, before.userId);
     const { label, version } = input;
-    const message = `Replaced: ${names.join(", ")}.`;
+    const message = fields ? `Replaced: ${names.join(", ")}.` : "What was entered was taken out.";
     const health = healthAfter(before, draft);
     const row = await replaceSecrets(tx, services, { before, draft, version, label, kind: "UPDATED", message, health });
     await recordAudit(tx, ctx, {

@@ -73,7 +73,10 @@ export async function createUserSession(
   });
 }
 
-/** Ends every session of a user at once, open sockets included, and the links that more could be had for. */
+/**
+ * Ends every session of a user at once, those of hosted links and open sockets included, and the links to a choice of connectors. A request
+ * that is open goes on: its own link is worth that request only, and cancelConnectionRequest ends it.
+ */
 export async function revokeUserSessions(ctx: Context, input: { user: UserRef }): Promise<{ revokedCount: number }> {
   assertApiKey(ctx);
   assertMay(ctx, "USER_WRITE");

@@ -5,9 +5,16 @@ export const CHANNEL = "moorline";
 
 /**
  * `request:<id>` one connection request, `requests:<projectId>:<id>` one of a project's, `credentials:<projectId>:<id>`,
- * `token:<id>` an API key or session that has changed, `job:<name>` a background job has something to do. Ids only, never content: a NOTIFY is a hint to look.
+ * `token:<id>` an API key or session that has changed, `origins:changed:<projectId>` a project's front ends have, `job:<name>` a background job
+ * has something to do. Ids only, never content: a NOTIFY is a hint to look.
  */
-export type Topic = `request:${string}` | `requests:${string}` | `credentials:${string}` | `token:${string}` | `job:${string}`;
+export type Topic =
+  | `request:${string}`
+  | `requests:${string}`
+  | `credentials:${string}`
+  | `token:${string}`
+  | `origins:changed:${string}`
+  | `job:${string}`;
 
 /** Heard by every process when, and only when, the transaction commits. */
 export async function announce(tx: Tx, ...topics: Topic[]): Promise<void> {

@@ -5,7 +5,7 @@ import { CHANNEL } from "./announce.ts";
 export type Signal = { id: string } | { resync: true };
 
 export interface Hub {
-  /** `topic` as announced, without the id behind the second colon: `request:<id>`, `requests:<projectId>`, `credentials:<projectId>`, `token:<id>`. */
+  /** `topic` as announced, without the id behind the second colon: `request:<id>`, `requests:<projectId>`, `credentials:<projectId>`, `token:<id>`, `origins:changed`. */
   subscribe(topic: string, listener: (signal: Signal) => void): () => void;
   /** How many listeners there are. */
   size(): number;

@@ -58,29 +58,31 @@ mutation("createAuthConfig", {
   run: createAuthConfig,
 });
 
+export const UpdateAuthConfigInput = builder.inputType("UpdateAuthConfigInput", {
+  description:
+    "Changing `clientId` needs `confirm`: grants stay with the client that obtained them (RFC 6749 section 6), which is kept, sealed, for them until they are re-authorized, or until `retireNow`.",
+  fields: (t) => ({
+    id: t.id({ required: true, description: "`ac_…`" }),
+    version: t.int({ description: "As read: where it has moved on, nothing is changed and the answer is STALE_VERSION." }),
+    name: t.string({ description: "For people; 1 to 200 characters." }),
+    description: t.string({ description: "More for people; at most 2,000 characters." }),
+    clientId: t.string({ description: "Another app of your own; null returns to the operator's default app." }),
+    clientSecret: t.string({ description: "A new secret. Stored sealed; never shown again." }),
+    clientSecretExpiresAt: t.field({ type: "DateTime", description: "When the provider ends the secret." }),
+    webhookSecret: t.string({ description: `${WEBHOOK_SECRET} Null takes it away.` }),
+    scopes: t.stringList({ description: "Replaces the whole list; null: the connector's defaults." }),
+    parameters: t.field({ type: "JSON", description: "Merges by top-level key (RFC 7396)." }),
+    presetCredentialFields: t.field({ type: "JSON", description: `Merges by top-level key (RFC 7396). ${PRESETS}` }),
+    flows: t.field({ type: [ConnectionFlowEnum], description: FLOWS }),
+    retireNow: t.boolean({ description: "True: drop the old client at once; grants that need it become INVALID." }),
+    confirm: t.boolean({ description: "True: although credentials are affected." }),
+  }),
+});
+
 mutation("updateAuthConfig", {
   description:
     "Changes a config. What is changed reaches every credential at once, but for the client that existing grants were made with.",
-  input: builder.inputType("UpdateAuthConfigInput", {
-    description:
-      "Changing `clientId` needs `confirm`: grants stay with the client that obtained them (RFC 6749 section 6), which is kept, sealed, for them until they are re-authorized, or until `retireNow`.",
-    fields: (t) => ({
-      id: t.id({ required: true, description: "`ac_…`" }),
-      version: t.int({ description: "As read: where it has moved on, nothing is changed and the answer is STALE_VERSION." }),
-      name: t.string({ description: "For people; 1 to 200 characters." }),
-      description: t.string({ description: "More for people; at most 2,000 characters." }),
-      clientId: t.string({ description: "Another app of your own; null returns to the operator's default app." }),
-      clientSecret: t.string({ description: "A new secret. Stored sealed; never shown again." }),
-      clientSecretExpiresAt: t.field({ type: "DateTime", description: "When the provider ends the secret." }),
-      webhookSecret: t.string({ description: `${WEBHOOK_SECRET} Null takes it away.` }),
-      scopes: t.stringList({ description: "Replaces the whole list; null: the connector's defaults." }),
-      parameters: t.field({ type: "JSON", description: "Merges by top-level key (RFC 7396)." }),
-      presetCredentialFields: t.field({ type: "JSON", description: `Merges by top-level key (RFC 7396). ${PRESETS}` }),
-      flows: t.field({ type: [ConnectionFlowEnum], description: FLOWS }),
-      retireNow: t.boolean({ description: "True: drop the old client at once; grants that need it become INVALID." }),
-      confirm: t.boolean({ description: "True: although credentials are affected." }),
-    }),
-  }),
+  input: UpdateAuthConfigInput,
   payload: authConfigPayload("UpdateAuthConfigPayload"),
   errors: [InUseError],
   run: updateAuthConfig,
@@ -100,7 +102,8 @@ mutation("setAuthConfigEnabled", {
 });
 
 mutation("deleteAuthConfig", {
-  description: "InUseError until `confirm: true`; then its credentials are revoked, or moved to `reassignTo`.",
+  description:
+    "InUseError until `confirm: true`; then its credentials are revoked, or moved to `reassignTo`. A client that was registered for it (RFC 7591) is removed at the provider once those are revoked (RFC 7592), for at most a day.",
   input: builder.inputType("DeleteAuthConfigInput", {
     description: "Which config to delete, and what becomes of its credentials.",
     fields: (t) => ({

@@ -66,7 +66,8 @@ Cross-Origin-Opener-Policy can cut the opener off and make \`popup.closed\` read
         description: "Back ends only: the account is the project's own, nobody's in particular. Exactly one of `user` and this.",
       }),
       expiresInSeconds: t.int({
-        description: "How long the request may wait: 60 to 604,800; default 600, for a link that is mailed 86,400 is sensible.",
+        description:
+          "How long the request may wait: 60 to 604,800; default 600, for a link that is mailed 86,400 is sensible. With the session of a link no longer than that session, or ten minutes.",
       }),
       returnUrl: t.field({ type: "URL", description: TEXTS.returnUrl }),
       origin: t.field({ type: "Origin", description: TEXTS.origin }),

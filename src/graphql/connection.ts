@@ -56,7 +56,9 @@ export function pageSize(args: PageArgs): number {
   const size = first ?? last ?? DEFAULT_PAGE;
   if (size >= 0 && size <= MAX_PAGE) return size;
   throw badRequest(
-    `\`${first != null ? "first" : "last"}\` must be from 0 to ${MAX_PAGE}; page on with \`after\` and \`pageInfo.endCursor\`.`,
+    first != null
+      ? `\`first\` must be from 0 to ${MAX_PAGE}; page on with \`after\` and \`pageInfo.endCursor\`.`
+      : `\`last\` must be from 0 to ${MAX_PAGE}; page on with \`before\` and \`pageInfo.startCursor\`.`,
   );
 }
 

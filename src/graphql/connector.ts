@@ -1,5 +1,6 @@
 import { setupGuideOf } from "../catalogue/setup-guide.ts";
 import { authConfigOrder, visibleAuthConfigs } from "../domain/auth-config.ts";
+import { may } from "../domain/caller.ts";
 import {
   type ConnectorView,
   connectorCategories,
@@ -77,6 +78,13 @@ ConnectorType.implement({
         "How the provider's webhooks are checked; null: Moorline does not know how this provider signs, and takes none.",
       resolve: ({ webhooks }) => (webhooks ? (webhooks.secret ?? "WEBHOOK_SECRET") : null),
     }),
+    definition: t.field({
+      type: "JSON",
+      nullable: true,
+      description:
+        "Of one that the project defined: `baseUrl`, `scheme` and `verification` as they were given, for updateConnector, or createConnector in another project. Null: built in, or not for the caller, who may not change it.",
+      resolve: ({ given }, _args, { caller }) => (given && may(caller, "CONNECTOR_WRITE") ? given : null),
+    }),
     managedAppAvailable: t.boolean({
       description: "True where the operator of this Moorline set a default developer app for it.",
       resolve: (connector, _args, { services }) => managedAppOf(services, connector) !== null,
@@ -151,7 +159,7 @@ const ConnectorOrderInput = orderInput(
   "ConnectorOrder",
   enumType("ConnectorOrderField", "What connectors can be ordered by.", {
     NAME: "Their names, as a dictionary would.",
-    RELEVANCE: "How well they match `search`, best first when ascending.",
+    RELEVANCE: "How well they match `search`: the best first when descending, as where there is a search and no `orderBy`.",
   }),
 );
 

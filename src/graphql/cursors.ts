@@ -4,6 +4,7 @@
  */
 import { badRequest } from "./errors.ts";
 import { getDatamodel } from "./generated/pothos-types.ts";
+import { MAX_TIME, MIN_TIME } from "./scalars.ts";
 
 /** Prisma's `orderBy`: one column each, a unique one last. */
 export type Order = readonly Record<string, unknown>[];
@@ -121,13 +122,12 @@ function signature(keys: readonly OrderKey[]): string {
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-/** Year 9999: the last moment that fits a four-digit year. */
-const MAX_TIME = 253_402_300_799_999;
 
 function parseValue(key: OrderKey, value: unknown): CursorValue | undefined {
   if (value === null) return key.nullable ? null : undefined;
   if (key.type === "DateTime") {
-    return Number.isInteger(value) && Math.abs(value as number) < MAX_TIME ? new Date(value as number) : undefined;
+    const isMoment = Number.isInteger(value) && (value as number) >= MIN_TIME && (value as number) <= MAX_TIME;
+    return isMoment ? new Date(value as number) : undefined;
   }
   if (key.type === "Int") return Number.isInteger(value) && Math.abs(value as number) < 2 ** 31 ? (value as number) : undefined;
   if (typeof value !== "string" || value.includes("\u0000")) return undefined;

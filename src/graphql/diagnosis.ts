@@ -3,7 +3,7 @@ import { diagnoseAuthConfig } from "../domain/diagnosis/diagnose-auth-config.ts"
 import type { Diagnosis } from "../domain/diagnosis/diagnosis.ts";
 import { validateConnector } from "../domain/diagnosis/validate-connector.ts";
 import type { Check } from "../schemes/check.ts";
-import { CreateAuthConfigInput } from "./auth-config-mutations.ts";
+import { CreateAuthConfigInput, UpdateAuthConfigInput } from "./auth-config-mutations.ts";
 import { builder, enumType } from "./builder.ts";
 import { CreateConnectorInput } from "./connector-mutations.ts";
 import { mutation } from "./mutation.ts";
@@ -50,6 +50,11 @@ mutation("diagnoseAuthConfig", {
     fields: (t) => ({
       id: t.id({ description: "An auth config, `ac_…`." }),
       draft: t.field({ type: CreateAuthConfigInput, description: "One that is not saved yet, as it would be created." }),
+      change: t.field({
+        type: UpdateAuthConfigInput,
+        description:
+          "A saved one, as it would be after this update: secrets that are left out are the stored ones. Nothing is saved, and `confirm` is not needed.",
+      }),
     }),
   }),
   payload: builder.objectRef<{ authConfig: AuthConfig | null; diagnosis: Diagnosis }>("DiagnoseAuthConfigPayload").implement({
@@ -58,7 +63,7 @@ mutation("diagnoseAuthConfig", {
       authConfig: t.field({
         type: AuthConfigType,
         nullable: true,
-        description: "The auth config; null for a draft.",
+        description: "The auth config as it is saved; null for a draft.",
         resolve: ({ authConfig }) => authConfig,
       }),
       diagnosis: t.field({ type: DiagnosisType, description: "The checks.", resolve: ({ diagnosis }) => diagnosis }),

@@ -65,6 +65,16 @@ export function parseAndValidate(
 }
 
 function read(schema: GraphQLSchema, source: string, introspection: boolean): Entry | { errors: readonly GraphQLError[] } {
+  try {
+    return readText(schema, source, introspection);
+  } catch (error) {
+    // Each level takes stack of the parser's, and of whoever walks what it made.
+    if (!(error instanceof RangeError)) throw error;
+    return { errors: [tooComplex("The document is nested too deeply to be read. Put lists and objects into variables.")] };
+  }
+}
+
+function readText(schema: GraphQLSchema, source: string, introspection: boolean): Entry | { errors: readonly GraphQLError[] } {
   let document: DocumentNode;
   try {
     document = parse(source, { maxTokens: LIMITS.tokens });
@@ -83,8 +93,17 @@ function read(schema: GraphQLSchema, source: string, introspection: boolean): En
   if (shape) return { errors: [shape] };
   const rules = introspection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
   const errors = validate(schema, document, rules, { maxErrors: MAX_ERRORS, hideSuggestions: !introspection });
-  if (errors.length > 0) return { errors: errors.map(withCode) };
+  if (errors.length > 0) return { errors: errors.map((error) => beyondLibrary(error) ?? withCode(error)) };
   return { source, document, operations: new Map() };
+}
+
+/** The limits of the library's own rules: they say of a document that it is too much, whatever it says. */
+function beyondLibrary({ message }: GraphQLError): GraphQLError | null {
+  if (message === "Maximum introspection depth exceeded")
+    return tooComplex("The introspection is too deep. Ask for less of each type at once.");
+  if (message === "Validation aborted.")
+    return tooComplex("The query repeats the same fields too often to be compared. Name each field once.");
+  return null;
 }
 
 /** Syntax and validation errors are the library's: this gives them our code. */

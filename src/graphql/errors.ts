@@ -64,6 +64,8 @@ function rootCause(error: unknown): unknown {
   for (let depth = 0; depth < 10 && cause instanceof GraphQLError; depth++) {
     const inner = cause.originalError ?? cause.cause;
     if (!inner || CODES.has(cause.extensions.code)) break;
+    // What the library says of a variable's value, it says of its place on the outside alone.
+    if (inner instanceof GraphQLError && !CODES.has(inner.extensions.code) && !(inner.originalError ?? inner.cause)) break;
     cause = inner;
   }
   return cause;

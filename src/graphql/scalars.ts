@@ -1,5 +1,6 @@
 import { GraphQLError, GraphQLScalarType, Kind } from "graphql";
 import { DateTimeResolver, EmailAddressResolver, JSONResolver } from "graphql-scalars";
+import { isOrigin } from "../lib/front-end.ts";
 
 /** How the scalars look in TypeScript, for the schema builder. */
 export type ScalarTypes = {
@@ -25,9 +26,11 @@ function checkUrl(value: string): string | null {
 }
 
 function checkOrigin(value: string): string | null {
-  const url = URL.parse(value);
-  if (url && ["http:", "https:"].includes(url.protocol) && url.origin === value) return null;
-  return "must be scheme, host and port only, such as https://app.example.com";
+  return isOrigin(value) ? null : "must be scheme, host and port only, such as https://app.example.com";
+}
+
+function unfit(name: string, problem: string): GraphQLError {
+  return new GraphQLError(`The value of type ${name} ${problem}.`, { extensions: { code: "BAD_REQUEST" } });
 }
 
 /** A string scalar that is checked when it comes in and goes out as it was stored. */
@@ -39,7 +42,7 @@ function textScalar(
 ): GraphQLScalarType<string, string> {
   function parse(value: unknown): string {
     const problem = typeof value === "string" ? check(value) : "must be a string";
-    if (problem) throw new GraphQLError(`The value of type ${name} ${problem}.`, { extensions: { code: "BAD_REQUEST" } });
+    if (problem) throw unfit(name, problem);
     return value as string;
   }
   return new GraphQLScalarType<string, string>({
@@ -60,7 +63,7 @@ export const UrlScalar = textScalar(
 
 export const OriginScalar = textScalar(
   "Origin",
-  "Scheme, host and port, as `event.origin` in a browser: `https://app.example.com`, without a slash at the end.",
+  "Scheme, host and port, as `event.origin` in a browser: `https://app.example.com`, without a slash at the end; or of an app's web view, `capacitor://localhost`.",
   checkOrigin,
 );
 
@@ -81,9 +84,37 @@ const EmailAddressScalar = textScalar(
   EmailAddressResolver.specifiedByURL,
 );
 
+/** The first and the last moment with a year of four digits; the database knows no year 0. */
+export const MIN_TIME = Date.parse("0001-01-01T00:00:00Z");
+export const MAX_TIME = Date.parse("9999-12-31T23:59:59.999Z");
+
+/** Again the library decides, within what the database can hold, and the words are ours. */
+function parseMoment(value: unknown): Date {
+  const moment = readMoment(value);
+  if (moment && moment.getTime() >= MIN_TIME && moment.getTime() <= MAX_TIME) return moment;
+  const problem = "must be a moment of the years 1 to 9999 as RFC 3339 writes it, such as 2026-11-21T10:15:30Z";
+  throw unfit("DateTime", problem);
+}
+
+function readMoment(value: unknown): Date | null {
+  try {
+    return typeof value === "string" ? DateTimeResolver.parseValue(value) : null;
+  } catch {
+    return null;
+  }
+}
+
+const DateTimeScalar = new GraphQLScalarType<Date, Date>({
+  name: "DateTime",
+  description: "A moment, as RFC 3339 text in UTC with milliseconds: `2026-11-21T10:15:30.000Z`. Years 1 to 9999.",
+  coerceInputValue: parseMoment,
+  coerceInputLiteral: (node) => parseMoment(node.kind === Kind.STRING ? node.value : null),
+  coerceOutputValue: DateTimeResolver.coerceOutputValue.bind(DateTimeResolver),
+});
+
 /** The library's scalars under our own descriptions. */
 export const LIBRARY_SCALARS = {
-  DateTime: described(DateTimeResolver, "A moment, as RFC 3339 text in UTC with milliseconds: `2026-11-21T10:15:30.000Z`."),
+  DateTime: DateTimeScalar,
   JSON: described(JSONResolver, "Any JSON value (RFC 8259): object, list, string, number, boolean or null."),
   EmailAddress: EmailAddressScalar,
 };

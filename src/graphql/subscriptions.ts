@@ -61,8 +61,9 @@ with \`retriedBy\` at once, \`connectionRequestsUpdated\` sends both, and \`foll
   }),
   credentialChanged: t.field({
     type: CredentialChangeType,
-    description:
-      "Every credential the caller may see. The filter is held against the state before or after the change; `after` takes a `cursor` and misses nothing.",
+    description: `Every credential the caller may see. The filter is held against the state before or after the change; \`after\` takes a \`cursor\` and misses nothing.
+Changes are kept for 30 days. An older \`cursor\` that would miss some ends the subscription with BAD_REQUEST: subscribe
+without \`after\`, then read the list of credentials.`,
     args: {
       filter: t.arg({ type: CredentialFilterInput, description: "Which credentials; absent: all." }),
       after: t.arg.string({ description: "The `cursor` of the last change seen; absent: from now on." }),

@@ -211,7 +211,8 @@ mutation("createConnectLink", {
 });
 
 mutation("revokeUserSessions", {
-  description: "Ends every session of a user at once, open sockets included, and every link of createConnectLink. API keys only.",
+  description: `Ends every session of a user at once, those of hosted links and open sockets included, and every link of createConnectLink. Connection requests that
+are open go on, and their own links with them: a new session watches them further, cancelConnectionRequest ends them. API keys only.`,
   input: builder.inputType("RevokeUserSessionsInput", {
     description: "Whose sessions to end.",
     fields: (t) => ({ user: t.field({ type: UserRefInput, required: true, description: "Whose sessions." }) }),

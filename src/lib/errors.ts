@@ -47,7 +47,7 @@ export class InvalidInputError extends UserError {
   readonly issues: InputIssue[];
 
   constructor(issues: InputIssue[]) {
-    super("INVALID_INPUT", issues.map((issue) => issue.message).join(" ") || "The input is not valid.");
+    super("INVALID_INPUT", [...new Set(issues.map((issue) => issue.message))].join(" ") || "The input is not valid.");
     this.issues = issues;
   }
 

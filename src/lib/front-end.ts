@@ -18,7 +18,8 @@ export function isReturnUrl(value: string): boolean {
 /** Scheme, host and port, as `event.origin` in a browser. */
 export function isOrigin(value: string): boolean {
   const url = URL.parse(value);
-  if (url && ["http:", "https:"].includes(url.protocol)) return url.origin === value;
+  // A host with an asterisk is one to the URL parser and to no browser: whoever writes it means a pattern, which nothing here is.
+  if (url && ["http:", "https:"].includes(url.protocol)) return url.origin === value && !value.includes("*");
   // What a web view of an app sends: capacitor://localhost.
   return /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9.-]+(:\d{1,5})?$/.test(value) && !LOCAL_SCHEMES.includes(url?.protocol ?? "about:");
 }

@@ -40,4 +40,4 @@ export * as oauth2 from "./oauth2/index.ts";
 export * as signedJwt from "./signed-jwt/index.ts";
 export * as twoStep from "./two-step/index.ts";
 export type * from "./types.ts";
-export { isTestable, verify, verifyAccount } from "./verify.ts";
+export { isTestable, permissionRemedy, verify, verifyAccount } from "./verify.ts";

@@ -1,5 +1,6 @@
 import type { Credential } from "../../db/generated/client.ts";
 import { CredentialNotUsableError, NotFoundError } from "../../lib/errors.ts";
+import { SCHEMES } from "../../schemes/index.ts";
 import { recordAudit } from "../audit.ts";
 import { assertMay, assertWithin } from "../caller.ts";
 import { assertUsable, getCredential } from "../credential.ts";
@@ -20,16 +21,18 @@ export interface FreshnessOptions {
   force?: boolean | { generation: number };
 }
 
+const NO_REFRESH_TOKEN =
+  "There is no refresh token for this credential: the provider gave none, or gave it to another client. Use it until it runs out; then the user must connect again.";
+const NOTHING_TO_REFRESH = "What was entered for this credential is good until it is changed, so there is nothing to refresh.";
+
 export async function refreshCredential(ctx: Context, input: { id: string }): Promise<{ credential: Credential }> {
   assertMay(ctx, "CREDENTIAL_USE");
   const before = await getCredential(ctx, input.id);
   assertWithin(ctx, before);
   if (!before.canRefresh) {
     assertUsable(before, ctx.caller.now);
-    throw new CredentialNotUsableError(
-      "The provider gave no refresh token, so this credential can't be refreshed. Use it until it runs out.",
-      before,
-    );
+    const { holdsTokens } = SCHEMES[before.schemeType as keyof typeof SCHEMES];
+    throw new CredentialNotUsableError(holdsTokens ? NO_REFRESH_TOKEN : NOTHING_TO_REFRESH, before);
   }
   const { credential } = await freshTokens(ctx.services, before, { force: true });
   await ctx.services.database.transact((tx) =>

@@ -5,12 +5,12 @@ import type { TokenSet } from "../../schemes/oauth2/types.ts";
 import { recordAuditAs } from "../audit.ts";
 import { credentialStatus } from "../credential.ts";
 import { recordCredentialEvent } from "../credential-event.ts";
-import { type StoredTokens, sealTokens, storedTokens } from "../credential-tokens.ts";
+import { expiryAfter, type StoredTokens, sealTokens, storedTokens } from "../credential-tokens.ts";
 import { acquitConfig } from "../fail-request.ts";
 import { OURSELVES } from "../grant-origins.ts";
 import { clientIdOf } from "../oauth-client.ts";
 import { noteAnswer } from "../refresh-breaker.ts";
-import { later, refreshAheadAt } from "../refresh-schedule.ts";
+import { refreshAheadAt } from "../refresh-schedule.ts";
 import { lockAuthConfig } from "../row-lock.ts";
 import type { Services } from "../services.ts";
 import { type AttemptOutcome, finishAttempt, isSettled, type Lease } from "./refresh-attempt.ts";
@@ -105,7 +105,7 @@ async function write(tx: Tx, services: Services, { made, tokens, grant, row, iss
   const { loaded } = made;
   const { projectId, id } = row;
   const generation = grant.generation + 1;
-  const expiresAt = tokens.expiresInSeconds === null ? null : later(issuedAt, tokens.expiresInSeconds * 1000);
+  const expiresAt = expiryAfter(issuedAt, tokens);
   // INVALID when it was loaded: a late answer's token, which has just proved that it works.
   const proved = row.health === "INVALID" && loaded.health === "INVALID" && row.healthReason === loaded.healthReason;
   const works = row.health === "ACTIVE" || proved;

@@ -39,7 +39,11 @@ export function assertTarget(path: string, query: string): void {
     throw refused("path", "NOT_ALLOWED", "Give the path alone, relative to the connector's API, such as /v1/me.");
   }
   if (!PATH.test(path))
-    throw refused("path", "PATTERN", "The path must be percent-encoded ASCII, without “?”, “#” and backslashes.");
+    throw refused(
+      "path",
+      "PATTERN",
+      "The path must be percent-encoded ASCII, without “#” and backslashes. What follows a “?” goes into `query`.",
+    );
   const segments = fullyDecoded(path)?.split(/[/\\]/);
   // What follows a semicolon some servers cut off before they look (RFC 3986 section 3.3).
   if (!segments || segments.some((segment) => /^\.{1,2}(;|$)/.test(segment))) throw refused("path", "NOT_ALLOWED", OUTSIDE);

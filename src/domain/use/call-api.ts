@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ACCEPT_ENCODING, decoded } from "../../egress/body.ts";
 import { EgressError, type Exchange, type ExchangeLimits } from "../../egress/index.ts";
 import { InvalidInputError, ProviderError } from "../../lib/errors.ts";
-import { fault, jsonObject, parseInput } from "../input.ts";
+import { fault, idField, isShallow, jsonObject, parseInput } from "../input.ts";
 import type { Context } from "../services.ts";
 import { headerOf, type RawHeaders, returnedHeaders } from "./api-headers.ts";
 import { sendToApi } from "./send-to-api.ts";
@@ -41,7 +41,7 @@ function isQueryValue(value: unknown): boolean {
 }
 
 const schema = z.object({
-  credentialId: z.string().max(200),
+  credentialId: idField,
   method: z.string().max(20).toUpperCase(),
   path: z.string().max(8_192, "The path must have at most 8,192 characters."),
   query: jsonObject("The query")
@@ -151,9 +151,13 @@ function textOf(bytes: Uint8Array, type: string): string | null {
   }
 }
 
+/** What is nested deeper goes on as text: writing it into our answer would take more stack than there is. */
+const MAX_DEPTH = 500;
+
 function jsonOr(text: string): unknown {
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    return isShallow(value, MAX_DEPTH) ? value : text;
   } catch {
     return text;
   }

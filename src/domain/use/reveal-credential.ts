@@ -37,7 +37,7 @@ const schema = z.object({
     .object({
       user: z.custom<UserRef>().nullish(),
       projectOwned: z.boolean().nullish(),
-      connectorSlug: z.string().max(100),
+      connectorSlug: z.string(),
       authConfigId: z.string().nullish(),
     })
     .nullish(),

@@ -63,7 +63,8 @@ function shown(userCode: string): string {
 function link(value: string, { allowHttp }: BeginDeviceInput): string {
   const url = URL.parse(value);
   const isWeb = url !== null && (url.protocol === "https:" || (url.protocol === "http:" && allowHttp(url)));
-  if (!isWeb || value.length > 2_000) throw malformed("The provider's verification address is not a web address.");
+  if (!isWeb || value.length > 2_000 || !value.isWellFormed())
+    throw malformed("The provider's verification address is not a web address.");
   return value;
 }
 

@@ -33,7 +33,7 @@ export interface ProofOptions extends CallOptions {
 /** Never throws for what the provider does. */
 export async function proveClient(client: OAuth2Client, options: ProofOptions): Promise<ClientProof> {
   const said = await ask(client, options);
-  if (said.kind === "REFUSED") return { check: refused(said.details), redirectUriRefused: false };
+  if (said.kind === "REFUSED") return { check: await refused(said.details, client, options), redirectUriRefused: false };
   if (said.kind === "UNANSWERED") return { check: unanswered(said.details), redirectUriRefused: false };
   const redirectUriRefused = said.kind === "REDIRECT_URI";
   // Some look at the code first, and some at nothing: only one who refuses another client has looked at this one.
@@ -116,8 +116,14 @@ function proven({ clientSecret, scheme }: OAuth2Client): Check {
   );
 }
 
-function refused(details: FailureDetails): Check {
-  if (details.providerCode === "unauthorized_client") {
+/** By the book it is a good client that may not ask in this way; some (Keycloak) say the same, or with 401, of one that they don't know. */
+async function refused(details: FailureDetails, client: OAuth2Client, options: ProofOptions): Promise<Check> {
+  const { providerCode, providerStatus } = details;
+  if (
+    providerCode === "unauthorized_client" &&
+    providerStatus !== 401 &&
+    !(await saysSameOfNobody(providerCode, client, options))
+  ) {
     return failed(
       NAME,
       `The provider knows the client, but does not let it use authorization codes.${quoted(details)}`,
@@ -125,6 +131,11 @@ function refused(details: FailureDetails): Check {
     );
   }
   return failed(NAME, `${details.message}${quoted(details)}`, details.remedy);
+}
+
+async function saysSameOfNobody(code: string, client: OAuth2Client, options: ProofOptions): Promise<boolean> {
+  const control = await ask(stranger(client, { ...options, mayMistake: false }), options);
+  return control.details?.providerCode === code;
 }
 
 function unanswered(details: FailureDetails): Check {
@@ -141,6 +152,13 @@ function untold(said: Said, control: Said): Check {
   }
   if (said.kind === "UNKNOWN" && said.details.code === "MALFORMED_RESPONSE") {
     return warning(NAME, `The token endpoint does not answer as OAuth prescribes.${quoted(said.details)}`, said.details.remedy);
+  }
+  if (said.kind !== control.kind) {
+    return skipped(
+      NAME,
+      `This provider answers another client in another way, but does not say that it refuses it.${quoted(control.details)}`,
+      "Connect an account of your own to be sure.",
+    );
   }
   return skipped(
     NAME,

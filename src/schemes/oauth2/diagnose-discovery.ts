@@ -43,6 +43,7 @@ function unread(details: FailureDetails): Check {
 }
 
 const ENDPOINTS = [
+  ["issuer", "issuer"],
   ["authorizationUrl", "authorization endpoint"],
   ["tokenUrl", "token endpoint"],
   ["revocationUrl", "revocation endpoint"],

@@ -1,5 +1,6 @@
 import * as oidc from "openid-client";
 import type { DiscoveredEndpoints, TokenAuthMethod } from "../../catalogue/types.ts";
+import type { Failure } from "../../lib/failure.ts";
 import { DEFAULT_TIMEOUT_MS } from "./exchange.ts";
 import { failure, networkFailure, providerFailure } from "./failures.ts";
 import type { CallOptions } from "./types.ts";
@@ -7,21 +8,40 @@ import type { CallOptions } from "./types.ts";
 const MAX_BYTES = 1_048_576;
 
 /**
- * Reads a provider's metadata: OpenID Connect Discovery, else RFC 8414. `issuer` must be https, or plain http where the
- * caller has decided that it may be. The issuer that the metadata names must be the one that was asked, byte for byte (RFC 8414
- * section 3.3), but for one trailing slash. Throws a Failure. The caller keeps the result for as long as it likes.
+ * Reads a provider's metadata: OpenID Connect Discovery, RFC 8414, or the one at the other's place, as MCP has it. `issuer` must be https,
+ * or plain http where the caller has decided that it may be; the address of its metadata stands for it. The issuer that the metadata name
+ * must be the one that was asked, byte for byte (RFC 8414 section 3.3), but for one trailing slash. Throws a Failure. The caller keeps the
+ * result for as long as it likes.
  */
 export async function discover(issuer: string, options: CallOptions): Promise<DiscoveredEndpoints> {
-  const first = await attempt(issuer, "oidc", options);
-  if ("metadata" in first) return endpointsFrom(issuer, first.metadata);
-  const second = await attempt(issuer, "oauth2", options);
-  if ("metadata" in second) return endpointsFrom(issuer, second.metadata);
-  throw second.error.details.code === "PROVIDER_UNREACHABLE" ? second.error : first.error;
+  const asked = withoutSlash(issuer.replace(/\/\.well-known\/(openid-configuration|oauth-authorization-server)$/, ""));
+  const failures: Failure[] = [];
+  for (const place of placesOf(asked)) {
+    const found = await attempt(place, options);
+    if ("metadata" in found && withoutSlash(found.metadata.issuer) === asked) return endpointsFrom(found.metadata);
+    failures.push("metadata" in found ? mismatchOrMalformed(200) : found.error);
+    if (failures.at(-1)?.details.code === "PROVIDER_UNREACHABLE") break;
+  }
+  const told = (code: string) => failures.find(({ details }) => details.code === code);
+  throw told("PROVIDER_UNREACHABLE") ?? told("ISSUER_MISMATCH") ?? failures[0]!;
 }
 
-type Attempt = { metadata: oidc.ServerMetadata } | { error: ReturnType<typeof failure> };
+function withoutSlash(issuer: string): string {
+  return issuer.replace(/\/$/, "");
+}
 
-async function attempt(issuer: string, algorithm: "oidc" | "oauth2", options: CallOptions): Promise<Attempt> {
+/** Behind the issuer's path (OpenID Connect Discovery section 4.1), or between host and path (RFC 8414 section 3.1). */
+function placesOf(issuer: string): URL[] {
+  const { origin, pathname } = new URL(issuer);
+  const path = withoutSlash(pathname);
+  const between = ["oauth-authorization-server", "openid-configuration"].map((name) => `/.well-known/${name}${path}`);
+  const places = [`${path}/.well-known/openid-configuration`, ...between];
+  return [...new Set(places)].map((place) => new URL(origin + place));
+}
+
+type Attempt = { metadata: oidc.ServerMetadata } | { error: Failure };
+
+async function attempt(place: URL, options: CallOptions): Promise<Attempt> {
   let status: number | null = null;
   let network: ReturnType<typeof networkFailure> | null = null;
   const customFetch: oidc.CustomFetch = async (url, init) => {
@@ -37,9 +57,8 @@ async function attempt(issuer: string, algorithm: "oidc" | "oauth2", options: Ca
     }
   };
   try {
-    const execute = issuer.startsWith("http:") ? [oidc.allowInsecureRequests] : [];
-    const config = await oidc.discovery(new URL(issuer), "discovery", {}, oidc.None(), {
-      algorithm,
+    const execute = place.protocol === "http:" ? [oidc.allowInsecureRequests] : [];
+    const config = await oidc.discovery(place, "discovery", {}, oidc.None(), {
       execute,
       timeout: 0,
       [oidc.customFetch]: customFetch,
@@ -67,8 +86,7 @@ function mismatchOrMalformed(status: number) {
   });
 }
 
-function endpointsFrom(issuer: string, metadata: oidc.ServerMetadata): DiscoveredEndpoints {
-  if (metadata.issuer.replace(/\/$/, "") !== issuer.replace(/\/$/, "")) throw mismatchOrMalformed(200);
+function endpointsFrom(metadata: oidc.ServerMetadata): DiscoveredEndpoints {
   return {
     issuer: metadata.issuer,
     authorizationUrl: metadata.authorization_endpoint,

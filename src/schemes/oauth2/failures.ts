@@ -163,14 +163,20 @@ function meaningByText(code: string, description: string): ErrorMeaning | null {
   return null;
 }
 
-/** Text that a provider wrote, made inert: no control or bidirectional characters, and no longer than `length`. */
+/** Text that a provider wrote, made inert: no control or bidirectional characters, no half of a character, and no longer than `length`. */
 export function inert(text: string | null | undefined, length: number): string | null {
-  if (!text) return null;
+  return text ? storable(text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " "), length) : null;
+}
+
+/** The same for a name, whose letters may hang on characters of format: only what cannot be stored is taken out. */
+export function storable(text: string, length: number): string | null {
   return (
     text
-      .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ")
+      .replace(/\p{Cc}+/gu, " ")
       .trim()
-      .slice(0, length) || null
+      .slice(0, length)
+      // The cut may go through the middle of a character.
+      .toWellFormed() || null
   );
 }
 

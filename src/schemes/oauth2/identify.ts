@@ -5,12 +5,14 @@ import type { AppliedCredential, OutboundRequest } from "../types.ts";
 import { applyToken } from "./apply.ts";
 import { endpoint, expandAll } from "./client.ts";
 import { DEFAULT_TIMEOUT_MS } from "./exchange.ts";
-import { failure, networkFailure, providerFailure, retryAfterSeconds } from "./failures.ts";
+import { failure, networkFailure, providerFailure, retryAfterSeconds, storable } from "./failures.ts";
 import { errorIn, hasQuirk } from "./quirks.ts";
 import { discover } from "./token-set.ts";
 import type { CallOptions, IdentifyInput, OAuth2Client, ProviderIdentity, TokenSet } from "./types.ts";
 
 const MAX_BYTES = 1_048_576;
+/** What an index of the database can hold, in any script. */
+const LONGEST_ID = 500;
 
 /**
  * Whose account it is, as the connector's data says where to look. Null: the provider does not tell, or not with these scopes.
@@ -122,8 +124,9 @@ function parseObject(text: string): Record<string, unknown> | null {
 /** As the data says where to look; null where the id is not there. */
 export function identityFrom(account: Omit<AccountMapping, "source">, source: unknown): ProviderIdentity | null {
   const id = textAt(source, account.id);
-  if (id === null) return null;
-  const short = (paths: readonly string[] | undefined) => textAt(source, paths)?.slice(0, 500) ?? null;
+  // One that has to be changed to be kept would be another account's.
+  if (id === null || storable(id, LONGEST_ID) !== id.trim()) return null;
+  const short = (paths: readonly string[] | undefined) => storable(textAt(source, paths) ?? "", 500);
   const avatarUrl = textAt(source, account.avatarUrl);
   return {
     id,

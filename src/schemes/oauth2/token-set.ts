@@ -6,6 +6,11 @@ import type { Exchange } from "./exchange.ts";
 import { failure } from "./failures.ts";
 import type { TokenClient, TokenSet } from "./types.ts";
 
+/** RFC 6749 appendix A.12: with anything else every call would fail, since no header can carry it. */
+const ACCESS_TOKEN = /^[\x20-\x7e]+$/;
+/** Of any script, whatever RFC 6749 says of scopes; but nothing that cannot be stored. */
+const SCOPE = /^[^\p{Cc}\p{Cs}]+$/u;
+
 type TokenAnswer = oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers;
 
 /** What the token endpoint gave, with what it told beside the tokens. Throws a Failure where it lacks a value that the data requires. */
@@ -16,6 +21,9 @@ export function tokenSet(
   requested: readonly string[],
   fromCallback: Record<string, string> = {},
 ): TokenSet {
+  if (!ACCESS_TOKEN.test(answer.access_token)) {
+    throw failure("MALFORMED_RESPONSE", { message: "The provider's access token holds characters that no call can carry." });
+  }
   const body = exchange.answer?.body ?? {};
   const fromAnswer = discover(client.scheme, "tokenAnswer", (path) => textAt(body, [path]), client.values);
   return {
@@ -24,10 +32,14 @@ export function tokenSet(
     refreshToken: answer.refresh_token ? new Secret(answer.refresh_token) : null,
     expiresInSeconds: answer.expires_in ?? null,
     idTokenClaims: answer.claims() ?? null,
-    grantedScopes: answer.scope === undefined ? [...requested] : answer.scope.split(/\s+/).filter(Boolean),
+    grantedScopes: answer.scope === undefined ? [...requested] : scopesIn(answer.scope),
     discovered: { ...fromCallback, ...fromAnswer },
     answer: new Secret(JSON.stringify(body)),
   };
+}
+
+function scopesIn(text: string): string[] {
+  return [...new Set(text.split(/\s+/).filter((scope) => SCOPE.test(scope)))];
 }
 
 /**
