@@ -93,6 +93,7 @@ describe("every mutation that does something", () => {
     updateConnector: () => ({ description: `Changed ${Math.random()}` }),
     updateAuthConfig: () => ({ description: `Changed ${Math.random()}` }),
     updateWebhook: () => ({ url: `https://hooks.example.com/${Math.random()}` }),
+    updateCredential: () => ({ label: `Label ${Math.random()}` }),
     upsertUser: () => ({ displayName: `Name ${Math.random()}` }),
     // The same rotation that is under way already is not begun twice.
     rotateKeys() {

@@ -40,6 +40,12 @@ const OPERATIONS: [string, string, () => object][] = [
     "query Q($f: CredentialFilter) { credentials(filter: $f) { totalCount } }",
     () => ({ f: { status: ["ACTVE"] } }),
   ],
+  ["none of the members of which one has to be given", "query Q($by: UserRef!) { user(by: $by) { id } }", () => ({ by: {} })],
+  [
+    "two of the members of which one has to be given",
+    "mutation Q($input: InitiateConnectionInput!) { initiateConnection(input: $input) { __typename } }",
+    () => ({ input: { target: { authConfigId: "ac_x", connectorSlug: "sandbox" }, projectOwned: true } }),
+  ],
   ["a field that is refused beside one that is not", "{ viewer { role }\n  apiKeys { totalCount } }", () => ({})],
   ["a bad cursor", '{\n  credentials(after: "garbage") { nodes { id } } viewer { role } }', () => ({})],
   [

@@ -216,6 +216,7 @@ describe.skipIf(NO_BROWSER)("the hosted page", () => {
       const provider = await openProvider(victim, "Weiter zu Sandbox");
       await signIn(provider, { confirm: null });
       await provider.getByText(`Name of ${user.externalId}`).first().waitFor();
+      await provider.getByText("Wissen, wessen Konto es ist").waitFor();
       await provider.locator('button[value="refuse"]').click();
       await step(victim, "Abgebrochen");
       await step(page, "Cancelled");

@@ -121,7 +121,10 @@ describe("tokens obtained elsewhere", () => {
     expect(credential).toMatchObject({ status: "ACTIVE", canRefresh: false, account: { id: "ada" } });
     const { id } = credential;
     expect((await ask(app, key, "revealCredential", { id })).revealed).toMatchObject({ accessToken: tokens.access_token });
-    expect(await refresh(app, key, id)).toMatchObject({ code: "CREDENTIAL_NOT_USABLE" });
+    const refused = await refresh(app, key, id);
+    expect(refused).toMatchObject({ code: "CREDENTIAL_NOT_USABLE" });
+    // The provider did give one.
+    expect(JSON.stringify(refused)).toContain("or gave it to another client");
     // Its ID token is not one of the config's own client.
     const { clientId: _left, ...asOwn } = input;
     expect(wrong(await bring(asOwn))).toBe("fields.idToken NOT_ALLOWED");
@@ -137,6 +140,14 @@ describe("tokens obtained elsewhere", () => {
     const due = await made(bring({ target, projectOwned: true, fields: past }));
     expect(due).toMatchObject({ status: "ACTIVE", canRefresh: true });
     expect((await ask(app, key, "revealCredential", { id: due.id })).revealed!.accessToken).not.toBe(past.accessToken);
+  });
+
+  test("that no header could carry are refused where they are brought along, not at each call", async () => {
+    const { target, fields } = await elsewhere();
+    for (const accessToken of ["€uro", " padded", "padded "])
+      expect(wrong(await bring({ target, projectOwned: true, fields: { ...fields, accessToken } }))).toBe(
+        "fields.accessToken PATTERN",
+      );
   });
 
   test("that work nowhere are saved all the same, unless a test was asked for", async () => {

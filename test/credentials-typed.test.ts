@@ -355,6 +355,25 @@ describe("updateCredential", () => {
     expect(await basic()).toBe("grace:");
   });
 
+  test("takes null in place of the fields for all of them, as null is elsewhere", async () => {
+    const { target } = await createTypedConfig(app, key, api, { basic: {} });
+    const { id } = await made(create(key, { target, projectOwned: true, fields: { username: "ada", password: "one" } }));
+    expect(wrong(await update({ id, fields: null }))).toBe("fields.username REQUIRED");
+    expect((await reveal(id)).revealed).toMatchObject({ fields: { password: "one" } });
+  });
+
+  test("with nothing that is new changes nothing, and the history tells of no change", async () => {
+    const { target } = await createTypedConfig(app, key, api, IN_HEADER);
+    const fields = { apiKey: "good-ada-1" };
+    const { id, version } = await made(create(key, { target, projectOwned: true, fields, label: "Same" }));
+    const before = await rows();
+    expect(await made(update({ id }))).toMatchObject({ label: "Same", version });
+    expect(await made(update({ id, label: "Same", fields: {} }))).toMatchObject({ label: "Same", version });
+    expect(await rows()).toEqual(before);
+    expect(await update({ id, version: version + 1 })).toMatchObject({ code: "STALE_VERSION" });
+    expect(await made(update({ id, label: null }))).toMatchObject({ label: null, version: version + 1 });
+  });
+
   test("refuses a lost update, and of several at once each is whole", async () => {
     const { target } = await createTypedConfig(app, key, api, { basic: {} });
     const { id, version } = await made(create(key, { target, projectOwned: true, fields: { username: "u0", password: "p0" } }));
@@ -406,8 +425,22 @@ describe("updateCredential", () => {
     expect(wrong(await update({ id, label: "x", test: true }))).toBe("test NOT_ALLOWED");
     await ask(app, key, "revokeCredential", { id });
     expect(await update({ id, fields: { apiKey: "good-ada-2" } })).toMatchObject({ code: "CONFLICT" });
-    expect(await reveal(id)).toMatchObject({ code: "CREDENTIAL_NOT_USABLE" });
+    expect(await reveal(id)).toMatchObject({
+      code: "CREDENTIAL_NOT_USABLE",
+      message: expect.stringContaining("Connect the account anew"),
+    });
     expect(await database().sealedSecret.count({ where: { ownerId: decodeId("Credential", id)! } })).toBe(0);
+  });
+});
+
+test("what was typed has nothing to be refreshed with, and is not said to run out", async () => {
+  const { target } = await createTypedConfig(app, key, api, IN_HEADER);
+  const { id } = await made(create(key, { target, projectOwned: true, fields: { apiKey: "good-ada-1" } }));
+  const query = `mutation { refreshCredential(input: { id: "${id}" }) { ... on CredentialNotUsableError { message code } } }`;
+  const { refreshCredential } = await run<{ refreshCredential: { message: string; code: string } }, object>(app, key, query, {});
+  expect(refreshCredential).toMatchObject({
+    code: "CREDENTIAL_NOT_USABLE",
+    message: expect.stringContaining("nothing to refresh"),
   });
 });
 

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestApp, type TestApp } from "./support/app.ts";
-import { json, type LocalServer, startServer } from "./support/diagnosis.ts";
+import { checkOf, diagnose, json, type LocalServer, startServer } from "./support/diagnosis.ts";
 import { mutate } from "./support/entities.ts";
 import { connect, createConfig, initiate } from "./support/seed.ts";
 
@@ -66,6 +66,54 @@ describe("an issuer alone", () => {
       expect(`${to.origin}${to.pathname}`).toBe(`${server.url}${path}/the/authorize`);
       expect(to.searchParams.get("code_challenge_method")).toBe("S256");
     }
+  });
+
+  test("may be typed with a slash at its end or without, whatever the provider does, or as its metadata's address", async () => {
+    for (const slash of ["", "/"]) {
+      const server = await serve(({ url }, response) =>
+        url.pathname === "/tenants/acme/.well-known/openid-configuration"
+          ? json(response, 200, { ...metadataOf(`${server.url}/tenants/acme`), issuer: `${server.url}/tenants/acme${slash}` })
+          : json(response, 404, {}),
+      );
+      for (const ending of ["", "/", "/.well-known/openid-configuration"]) {
+        const told = await create({ issuer: `${server.url}/tenants/acme${ending}` });
+        expect(told.__typename, `${slash} ${ending}`).toBe("CreateConnectorPayload");
+        const config = await createConfig(app, key, {
+          connectorSlug: String(told.connector.slug),
+          clientId: "client-1",
+          clientSecret: "s-0123456789",
+        });
+        // What is stored is the issuer as the provider writes it: answers are held to it byte for byte.
+        const discovery = checkOf(await diagnose(app, key, { id: config.id }), "DISCOVERY_MATCHES");
+        expect(discovery).toMatchObject({ outcome: "PASSED", message: expect.stringContaining(`/acme${slash} publishes`) });
+      }
+    }
+  });
+
+  test("has its OpenID metadata between host and path as well, where MCP looks for them", async () => {
+    const server = await serve(({ url }, response) =>
+      url.pathname === "/.well-known/openid-configuration/tenants/acme"
+        ? json(response, 200, metadataOf(`${server.url}/tenants/acme`))
+        : json(response, 404, {}),
+    );
+    expect((await create({ issuer: `${server.url}/tenants/acme` })).__typename).toBe("CreateConnectorPayload");
+  });
+
+  test("that is written otherwise by the provider than by hand is told by the diagnosis", async () => {
+    const server = await serve(({ url }, response) =>
+      url.pathname === "/t/.well-known/openid-configuration"
+        ? json(response, 200, metadataOf(`${server.url}/t`))
+        : json(response, 404, {}),
+    );
+    const by = { authorizationUrl: `${server.url}/t/the/authorize`, tokenUrl: `${server.url}/t/the/token` };
+    const { connector } = await create({ issuer: `${server.url}/t/`, jwksUri: `${server.url}/keys`, ...by });
+    const config = await createConfig(app, key, {
+      connectorSlug: String(connector.slug),
+      clientId: "client-1",
+      clientSecret: "s-0123456789",
+    });
+    const discovery = checkOf(await diagnose(app, key, { id: config.id }), "DISCOVERY_MATCHES");
+    expect(discovery).toMatchObject({ outcome: "WARNING", message: expect.stringMatching(/the issuer is .* slash/) });
   });
 
   test.each<[string, Parameters<typeof startServer>[0]]>([

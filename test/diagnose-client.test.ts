@@ -133,6 +133,29 @@ describe("a client at the sandbox", () => {
     expect(check).toMatchObject({ outcome: "FAILED", message: expect.stringContaining("authorization codes") });
   });
 
+  test("is not said to be treated like any other where another one is only sent somewhere else", async () => {
+    const token: Answer = ({ form }, response) =>
+      form.get("client_secret") === SECRET
+        ? json(response, 400, { error: "invalid_grant" })
+        : response.writeHead(302, { location: "/login?error=invalid_client" }).end();
+    const { id } = await odd({ authorize: signIn, token });
+    const check = checkOf(await diagnose(app, key, { id }), "CLIENT_AUTHENTICATED");
+    expect(check).toMatchObject({ outcome: "SKIPPED", message: expect.stringContaining("in another way") });
+  });
+
+  test("that nobody knows is not said to be known, in whichever words", async () => {
+    // One server says 401, another says the same of every client that it does not let in.
+    for (const status of [401, 400]) {
+      const { id } = await odd({
+        authorize: signIn,
+        token: (_request, response) => json(response, status, { error: "unauthorized_client" }),
+      });
+      const check = checkOf(await diagnose(app, key, { id }), "CLIENT_AUTHENTICATED");
+      expect(check).toMatchObject({ outcome: "FAILED", message: expect.stringContaining("unauthorized_client") });
+      expect(check.message, String(status)).not.toMatch(/knows the client/);
+    }
+  });
+
   test("without a secret is proven by its id, and one with a key pair by its signature", async () => {
     const { issuer, control } = app.sandbox!;
     const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });

@@ -226,6 +226,36 @@ describe("a connector of one's own", () => {
     );
   });
 
+  test("tells who may change it what it was made from, as it was given, ready to be given again", async () => {
+    const oauth2 = { ...endpoints(), scope: "openid,notes:read", refreshParameters: { audience: "acme" } };
+    const verification = { method: "GET", path: "/api/me" };
+    const { connector } = await create({ scheme: { oauth2 }, baseUrl: issuer, verification });
+    const { slug, id } = connector as { slug: string; id: string };
+    const definition = async (token: string) =>
+      (
+        await run<{ connector: { definition: object | null } }, object>(
+          app,
+          token,
+          "query ($slug: String!) { connector(slug: $slug) { definition } }",
+          { slug },
+        )
+      ).connector.definition;
+    const given = { baseUrl: issuer, scheme: { oauth2 }, verification };
+    expect(await definition(developer)).toEqual(given);
+    expect((await create({ ...(await definition(key)) })).__typename).toBe("CreateConnectorPayload");
+    await mutate(app, key, "updateConnector", { id, name: "Renamed", verification: { method: "HEAD", path: "/" } });
+    expect(await definition(key)).toEqual({ ...given, verification: { method: "HEAD", path: "/" } });
+    const scheme = { oauth2: { ...endpoints(), scope: "openid notes:read" } };
+    expect(await mutate(app, key, "updateConnector", { id, scheme, verification: null })).not.toHaveProperty("code");
+    expect(await definition(key)).toEqual({ baseUrl: issuer, scheme });
+    const viewer = (await mutate(app, key, "createApiKey", { name: "viewer", role: "VIEWER" }, "key")).key;
+    expect(await definition(viewer)).toBeNull();
+    const config = await configure(connector);
+    const session = await createSession(app, key, (await createUser(app, key)).id);
+    expect(config.id).toBeTruthy();
+    expect(await definition(session)).toBeNull();
+  });
+
   test("moves to another origin only by an ADMIN who confirms; then what was connected is INVALID and the secret wanted again", async () => {
     const { connector } = await create({ scheme: { oauth2: { issuer, scope: "openid offline_access" } } });
     const config = await configure(connector);

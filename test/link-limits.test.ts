@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { decodeId } from "../src/lib/ids.ts";
 import { browse, CookieJar, submit } from "../src/sandbox/play-user.ts";
 import { startTestApp, type TestApp } from "./support/app.ts";
 import { mutate } from "./support/entities.ts";
+import { run, send } from "./support/graphql.ts";
 import { hostedMutate, hostedSend, openHosted, postLink } from "./support/link-session.ts";
 import { createProject } from "./support/oauth.ts";
 import { createSession, createUser, initiate } from "./support/seed.ts";
@@ -75,6 +77,42 @@ describe("a request that the back end has canceled", () => {
     const { connectionRequest: next } = await hostedMutate(app, hosted, "retryConnectionRequest", { id: request.id });
     expect((await openHosted(app, url)).answer.connectionRequestId).toBe(next.id);
   });
+});
+
+test("when all sessions of a user are revoked, the one of a link has ended, and its request goes on", async () => {
+  const { request, url, userId, session } = await begin();
+  const hosted = await openHosted(app, url);
+  const answer = await mutate(app, project.key, "revokeUserSessions", { user: { id: userId } }, "revokedCount");
+  // The session that began it, and that of its link.
+  expect(answer.revokedCount).toBe(2);
+  const codeOf = async (asked: Promise<{ errors?: { extensions: { code: string } }[] }>) =>
+    (await asked).errors?.[0]?.extensions.code;
+  expect(await codeOf(hostedSend(app, hosted, "{ viewer { role } }"))).toBe("SESSION_EXPIRED");
+  expect(await codeOf(send(app, session, "{ viewer { role } }"))).toBe("SESSION_EXPIRED");
+  const renewed = await createSession(app, project.key, userId);
+  const query = "query ($id: ID!) { connectionRequest(id: $id) { status } }";
+  const seen = await run<{ connectionRequest: { status: string } }, object>(app, renewed, query, { id: request.id });
+  expect(["PENDING", "AUTHORIZING"]).toContain(seen.connectionRequest.status);
+});
+
+test("a request that is begun with a link to a choice of connectors lasts no longer than the link", async () => {
+  const user = { id: (await createUser(app, project.key)).id };
+  const { target } = await createTypedConfig(app, project.key, api, IN_HEADER);
+  const lifeWith = async (linkSeconds: number, expiresInSeconds: number) => {
+    const link = await mutate(app, project.key, "createConnectLink", { user, expiresInSeconds: linkSeconds }, "url");
+    const hosted = await openHosted(app, (link as unknown as { url: string }).url);
+    const begun = await hostedMutate(app, hosted, "initiateConnection", { target, expiresInSeconds });
+    const row = await app.services.database.prisma.connectionRequest.findUniqueOrThrow({
+      where: { id: decodeId("ConnectionRequest", begun.connectionRequest.id)! },
+    });
+    return (row.expiresAt.getTime() - row.createdAt.getTime()) / 1_000;
+  };
+  // A link that has just been opened is good for half an hour, see the test of that.
+  expect(await lifeWith(60, 604_800)).toBeLessThanOrEqual(1_800);
+  const day = await lifeWith(86_400, 604_800);
+  expect(day).toBeLessThanOrEqual(86_400);
+  expect(day).toBeGreaterThan(86_000);
+  expect(await lifeWith(86_400, 900)).toBe(900);
 });
 
 describe("values that somebody with a link types", () => {

@@ -202,6 +202,19 @@ describe("an MCP server's URL alone", () => {
     expect(authorization.registered).toEqual([]);
   });
 
+  test("asks the next of several authorization servers where one cannot be read", async () => {
+    const authorization = await authorizationServer();
+    const mcp = await mcpServer(authorization, {
+      metadata: (url) => ({ resource: `${url}/mcp`, authorization_servers: [`${authorization.url}/gone`, authorization.url] }),
+    });
+    const told = await create({ resource: `${mcp.url}/mcp` });
+    expect(told.__typename).toBe("CreateConnectorPayload");
+    const gone = await mcpServer(authorization, {
+      metadata: (url) => ({ resource: `${url}/mcp`, authorization_servers: [`${authorization.url}/gone`] }),
+    });
+    expect((await create({ resource: `${gone.url}/mcp` })).message).toMatch(/publishes no metadata/);
+  });
+
   test("keeps scopes that are given, and an API address that is another", async () => {
     const mcp = await mcpServer(await authorizationServer());
     const { connector } = await create({ resource: `${mcp.url}/mcp`, scope: "mine" }, { baseUrl: `${mcp.url}/other` });

@@ -69,6 +69,7 @@ describe("Couchbase", () => {
   test("is asked over TLS by whoever has the authority's certificate, and by nobody else", async () => {
     const connectionString = `couchbases://localhost:${secured}=http`;
     expect(await tried({ connectionString, tls: true, caCertificate: LOCALHOST.cert })).toMatchObject({ ok: true });
+    expect(await tried({ connectionString, caCertificate: LOCALHOST.cert })).toMatchObject({ ok: true });
     expect(await tried({ connectionString })).toMatchObject({ ok: false, code: "TLS_ERROR" });
   });
 

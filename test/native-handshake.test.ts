@@ -17,6 +17,8 @@ const SECURED: [slug: string, fieldsAt: (port: number) => object][] = [
   ["mongodb", (port) => ({ connectionString: `mongodb://ada:x@127.0.0.1:${port}/shop?tls=true` })],
   ["cassandra", (port) => ({ contactPoints: `127.0.0.1:${port}`, port, tls: true, ...user })],
   ["mqtt", (port) => ({ protocol: "mqtts", host: "127.0.0.1", port, ...user })],
+  ["activemq-artemis", (port) => ({ host: "127.0.0.1", port, tls: true, ...user })],
+  ["ftp", (port) => ({ host: "127.0.0.1", port, secure: "implicit", ...user })],
   ["ldap", (port) => ({ url: `ldaps://127.0.0.1:${port}`, bindDn: "cn=ada", bindPassword: "x", baseDn: "dc=example" })],
 ];
 

@@ -47,8 +47,17 @@ describe("a server that speaks MongoDB's protocol", () => {
     const there = (more: object) => here({ port: secured.port, tls: true, ...more });
     const ca = { caCertificate: LOCALHOST.cert };
     expect(await there(ca)).toMatchObject({ code: "OK" });
-    expect(await there({})).toMatchObject({ code: "TLS_ERROR", remedy: /CA certificate/ });
-    expect(await there({ ...ca, host: "127.0.0.1" })).toMatchObject({ code: "TLS_ERROR", message: /another host name/ });
+    expect(await there({})).toMatchObject({ code: "TLS_ERROR", remedy: expect.stringMatching(/CA certificate/) });
+    expect(await there({ ...ca, host: "127.0.0.1" })).toMatchObject({
+      code: "TLS_ERROR",
+      message: expect.stringMatching(/another host name/),
+    });
+    const connectionString = `mongodb://ada:correct-horse@localhost:${secured.port}/?authSource=admin&directConnection=true&tls=true`;
+    expect(await tried({ connectionString, ...ca })).toMatchObject({ code: "OK" });
+    expect(await tried({ connectionString })).toMatchObject({
+      code: "TLS_ERROR",
+      remedy: expect.stringMatching(/CA certificate/),
+    });
     await secured.close();
   });
 
@@ -68,7 +77,10 @@ describe("a server that speaks MongoDB's protocol", () => {
     }));
     const narrow = await startNativeApp("127.0.0.1");
     const fields = { ...LOGIN, host: "127.0.0.1", port: set.port, replicaSet: "rs0" };
-    expect(await tryNative(narrow, "mongodb", fields)).toMatchObject({ code: "BLOCKED_ADDRESS", message: /127\.0\.0\.2/ });
+    expect(await tryNative(narrow, "mongodb", fields)).toMatchObject({
+      code: "BLOCKED_ADDRESS",
+      message: expect.stringMatching(/127\.0\.0\.2/),
+    });
     expect(visits).toBe(0);
     await Promise.all([narrow.close(), set.close(), inside.close()]);
   });
@@ -88,7 +100,7 @@ describe("a server that speaks MongoDB's protocol", () => {
     "a connection string with %s is not tested, and says why",
     async (option) => {
       const connectionString = `mongodb://ada:correct-horse@localhost:${server.port}/?${option}`;
-      expect(await tried({ connectionString })).toMatchObject({ code: "NOT_TESTABLE", message: /option/ });
+      expect(await tried({ connectionString })).toMatchObject({ code: "NOT_TESTABLE", message: expect.stringMatching(/option/) });
     },
   );
 

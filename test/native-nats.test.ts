@@ -81,6 +81,8 @@ describe.skipIf(!SERVER)("a NATS server", () => {
     const secure = { tls: true, caCertificate: LOCALHOST.cert };
     expect(await tried(secured, secure)).toMatchObject({ ok: true });
     expect(await tried(secured, { tls: true })).toMatchObject({ code: "TLS_ERROR", remedy: /CA certificate/ });
+    const byScheme = { servers: `tls://localhost:${secured.port}`, caCertificate: LOCALHOST.cert };
+    expect(await tried(secured, byScheme)).toMatchObject({ ok: true });
     expect(await tried(secured, { ...secure, servers: `nats://127.0.0.1:${secured.port}` })).toMatchObject({ code: "TLS_ERROR" });
     expect(await tried(secured)).toMatchObject({ code: "TLS_ERROR", remedy: /Switch TLS on/ });
     expect(await tried(plain, secure)).toMatchObject({ code: "TLS_ERROR", message: /does not offer TLS/ });

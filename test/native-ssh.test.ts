@@ -105,6 +105,7 @@ describe.skipIf(!SERVER)("an OpenSSH server", () => {
       ["a wrong passphrase", { passphrase: "open barley" }],
       ["no passphrase", { passphrase: "" }],
       ["what is no key", { privateKey: "hello" }],
+      ["the public key", { privateKey: OTHER_KEY.public }],
       ["a user that does not exist", { username: "no-such-user" }],
       ["a wrong password", { authType: "password", password: "battery staple" }],
     ])("%s is INVALID_CREDENTIALS, with a remedy and without the secret", async (_what, more) => {

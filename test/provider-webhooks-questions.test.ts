@@ -44,7 +44,7 @@ let receiver: Receiver;
 let key: string;
 beforeAll(async () => {
   receiver = await startReceiver();
-  app = await startTestApp({ MOORLINE_EGRESS_ALLOW: "127.0.0.1/32" });
+  app = await startTestApp({ MOORLINE_EGRESS_ALLOW: "127.0.0.1/32", MOORLINE_TRUSTED_PROXIES: "127.0.0.1" });
   ({ key } = await createProject(app, app.adminKey));
   await createWebhook(app, key, { url: receiver.url, events: ["provider_webhook.received"] });
 });
@@ -203,6 +203,41 @@ describe("the verify token", () => {
     expect([status, text]).toEqual([401, expect.stringContaining("set its webhookSecret")]);
     expect((await configOf("dropbox", APP)).webhookVerifyToken).toBeNull();
     expect((await configOf("github")).webhookVerifyToken).toBeNull();
+  });
+});
+
+describe("wrong verify tokens", () => {
+  const SLUG = "facebook";
+  const question = (token: string) => ({ "hub.mode": "subscribe", "hub.challenge": "1", "hub.verify_token": token });
+  const from = (address: string) => ({ headers: { "x-forwarded-for": address } });
+
+  test("are ten a minute at most, of one config from one address", async () => {
+    const [config, other] = [await configOf(SLUG, APP), await configOf(SLUG, APP)];
+    const right = question(config.webhookVerifyToken!);
+    for (let turn = 0; turn < 10; turn += 1) {
+      expect((await ask(config, right, from("203.0.113.7"))).status).toBe(200);
+      expect((await ask(config, question(`x${turn}`), from("203.0.113.7"))).status).toBe(401);
+    }
+    for (const asked of [right, question("x")]) {
+      const limited = await ask(config, asked, from("203.0.113.7"));
+      expect(limited.status).toBe(429);
+      expect(Number(limited.headers.get("retry-after"))).toBeGreaterThan(0);
+      expect((await limited.json()).errors[0].extensions.code).toBe("RATE_LIMITED");
+    }
+    // Nobody else hears of it: not the provider, nor another config, nor what is signed.
+    expect((await ask(config, right, from("203.0.113.8"))).status).toBe(200);
+    expect((await ask(other, question(other.webhookVerifyToken!), from("203.0.113.7"))).status).toBe(200);
+    const body = '{"object":"page"}';
+    const headers = { "x-hub-signature-256": `sha256=${hex(body, APP.clientSecret)}`, "x-forwarded-for": "203.0.113.7" };
+    expect((await post(config.webhookUrl, body, headers)).status).toBe(200);
+  });
+
+  test("are counted by the /64 of an IPv6 address", async () => {
+    const config = await configOf(SLUG, APP);
+    for (let turn = 0; turn < 10; turn += 1)
+      expect((await ask(config, question("x"), from(`2001:db8:0:1::${turn}`))).status).toBe(401);
+    expect((await ask(config, question("x"), from("2001:db8:0:1:f::"))).status).toBe(429);
+    expect((await ask(config, question("x"), from("2001:db8:0:2::"))).status).toBe(401);
   });
 });
 

@@ -150,6 +150,7 @@ describe("callApi", () => {
     for (const path of ["//evil.example", "https://evil.example/", "../x", "a/%2e%2e/x"]) {
       expect(await wrong({ path }), path).toBe("path NOT_ALLOWED");
     }
+    expect(await call({ path: "/a?b" })).toMatchObject({ message: expect.stringContaining("goes into `query`") });
     for (const path of ["/a b", "/a?b", "/ü", "/a\\b", "/a#b"]) expect(await wrong({ path }), path).toBe("path PATTERN");
     expect(api.seen).toEqual([]);
   });

@@ -156,6 +156,7 @@ describe("a start that cannot be", () => {
       /^MOORLINE_CORS_ORIGINS: "https:\/\/b\.example\/app"/,
     ],
     ["every origin is allowed", { MOORLINE_CORS_ORIGINS: "*" }, /^MOORLINE_CORS_ORIGINS: "\*" is no origin/],
+    ["origins are a pattern", { MOORLINE_CORS_ORIGINS: "https://*.b.example" }, /is no origin/],
     ["a return URL is relative", { MOORLINE_ALLOWED_RETURN_URLS: "/done" }, /^MOORLINE_ALLOWED_RETURN_URLS: "\/done"/],
     [
       "a return URL would run a script",
@@ -164,6 +165,13 @@ describe("a start that cannot be", () => {
     ],
     ["an allowed address is a name", { MOORLINE_EGRESS_ALLOW: "10.0.0.0/8,intranet" }, /^MOORLINE_EGRESS_ALLOW: "intranet"/],
     ["an allowed range is too narrow", { MOORLINE_EGRESS_ALLOW: "10.0.0.0/33" }, /^MOORLINE_EGRESS_ALLOW: "10\.0\.0\.0\/33"/],
+    ["an allowed address has a zone", { MOORLINE_EGRESS_ALLOW: "fe80::1%eth0" }, /^MOORLINE_EGRESS_ALLOW: "fe80::1%eth0"/],
+    [
+      "a trusted proxy is a name",
+      { MOORLINE_TRUSTED_PROXIES: "10.0.0.0/8,nginx" },
+      /^MOORLINE_TRUSTED_PROXIES: "nginx" is neither an address nor a CIDR range/,
+    ],
+    ["everybody is a trusted proxy", { MOORLINE_TRUSTED_PROXIES: "0.0.0.0/0" }, /^MOORLINE_TRUSTED_PROXIES: "0\.0\.0\.0\/0" is/],
     ["MOORLINE_LOG_LEVEL is unknown", { MOORLINE_LOG_LEVEL: "loud" }, /^MOORLINE_LOG_LEVEL must be one of/],
     [
       "MOORLINE_DATA_DIR is below a file",

@@ -117,6 +117,9 @@ describe("a connector of typed values before it is saved", () => {
     expect(checkOf(told, "TLS_VALID").message).toMatch(/passwords/);
     const plain = await validate(app, key, { connector: { ...connector, baseUrl: "http://api.example.com" } });
     expect(faults(plain as never)).toBe("connector.baseUrl PATTERN");
+    // Paths are appended: they would become a part of the query.
+    const asked = await validate(app, key, { connector: { ...connector, baseUrl: `${api.url}?version=2` } });
+    expect(faults(asked as never)).toBe("connector.baseUrl PATTERN");
   });
 
   test("that needs nothing is asked for nothing", async () => {

@@ -180,6 +180,24 @@ describe("the API", () => {
     expect(answer.data.createCredential.message).not.toMatch(/\b(is|must)\b/);
   });
 
+  test.each([
+    [
+      "initiateConnection",
+      "scopes",
+      { target: { connectorSlug: "x" }, scopes: Array(201).fill("s") },
+      "at most 200",
+      "höchstens 200",
+    ],
+    ["createCredential", "fields", { target: { connectorSlug: "x" }, fields: "x" }, "an object", "ein Objekt"],
+  ])("says in its own words what %s can't take as %s", async (mutation, field, input, english, german) => {
+    const type = `${mutation.charAt(0).toUpperCase()}${mutation.slice(1)}Input`;
+    const query = `mutation($input: ${type}!) { answer: ${mutation}(input: $input) { ... on InvalidInputError { issues { path message } } } }`;
+    for (const [language, words] of [["en", english] as const, ["de", german] as const]) {
+      const { issues } = (await ask(query, language, app.adminKey, { input })).data.answer;
+      expect(issues).toEqual([{ path: [field], message: expect.stringContaining(words) }]);
+    }
+  });
+
   test("says how a test ended, and what to do", async () => {
     const query = `mutation($input: TryCredentialInput!) { tryCredential(input: $input) { __typename
       ... on TryCredentialPayload { result { ok code message remedy } } ... on UserError { message } } }`;

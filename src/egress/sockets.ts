@@ -11,19 +11,28 @@ export interface SocketScope {
   run<T>(work: () => T): T;
   /** For work of ours inside it that has a door of its own: `fetch`, whose pool others use too. */
   outside<T>(work: () => T): T;
-  /** The first address that was refused, which a driver may have wrapped or swallowed; null: none was. */
+  /** The first address that was refused (BLOCKED_ADDRESS), or that too much came in (TOO_LARGE), which a driver may have wrapped or swallowed. */
   readonly refusal: EgressError | null;
-  /** What broke the first socket that broke; null: none did. */
+  /** What broke the first socket that broke, or that a server left without a word (CONNECTION_LOST); null: none did. */
   readonly failure: Error | null;
-  /** Aborts with the first refusal: there is no honest way around a forbidden address. */
+  /** Aborts with the first refusal: there is no honest way around a forbidden address, nor an end to what has none. */
   readonly refused: AbortSignal;
   /** Ends every socket; none can be opened any more. */
   close(): void;
 }
 
+/** Far more than the answer to one harmless question: drivers keep all of what they wait for the end of. */
+const MAX_BYTES = 8 * 1024 * 1024;
+
+/** How often it is counted: below the libraries nothing tells of each piece, not without changing who reads the socket. */
+const COUNT_EVERY_MS = 25;
+
 interface State {
   guard: Guard;
   sockets: Set<net.Socket>;
+  /** Of sockets that are gone. */
+  bytesBefore: number;
+  counting: NodeJS.Timeout | null;
   refusal: EgressError | null;
   failure: Error | null;
   refused: AbortController;
@@ -36,6 +45,8 @@ export function openSocketScope(guard: Guard): SocketScope {
   const state: State = {
     guard,
     sockets: new Set(),
+    bytesBefore: 0,
+    counting: null,
     refusal: null,
     failure: null,
     refused: new AbortController(),
@@ -53,9 +64,18 @@ export function openSocketScope(guard: Guard): SocketScope {
     refused: state.refused.signal,
     close() {
       state.closed = true;
+      if (state.counting) clearInterval(state.counting);
       for (const socket of state.sockets) socket.destroy();
     },
   };
+}
+
+function count(state: State): void {
+  let bytes = state.bytesBefore;
+  for (const socket of state.sockets) bytes += socket.bytesRead;
+  if (bytes <= MAX_BYTES) return;
+  refuse(state, egressError("TOO_LARGE", "the server", { requestSent: true }));
+  for (const socket of state.sockets) socket.destroy();
 }
 
 /** One host and port, by name or address, as the socket will connect to it. */
@@ -90,17 +110,25 @@ function noting(state: State, lookup: net.LookupFunction): net.LookupFunction {
 }
 
 function refuse(state: State, error: EgressError): void {
-  if (error.code !== "BLOCKED_ADDRESS" || state.refusal) return;
+  if ((error.code !== "BLOCKED_ADDRESS" && error.code !== "TOO_LARGE") || state.refusal) return;
   state.refusal = error;
   state.refused.abort(error);
 }
 
 function keep(state: State, socket: net.Socket): void {
   state.sockets.add(socket);
-  socket.once("close", () => state.sockets.delete(socket));
+  if (!state.closed) state.counting ??= setInterval(() => count(state), COUNT_EVERY_MS).unref();
+  socket.once("close", () => {
+    state.sockets.delete(socket);
+    state.bytesBefore += socket.bytesRead;
+  });
   let securing = socket instanceof TLSSocket;
   socket.once("secureConnect", () => {
     securing = false;
+  });
+  socket.once("end", () => {
+    if (securing) state.failure ??= noTls();
+    else if (socket.bytesRead === 0) state.failure ??= egressError("CONNECTION_LOST", "the server", { requestSent: true });
   });
   // A driver that has given up no longer listens: what breaks later must not end the process.
   socket.on("error", (error: NodeJS.ErrnoException) => {
@@ -110,8 +138,11 @@ function keep(state: State, socket: net.Socket): void {
 
 /** A server that hangs up in the handshake speaks no TLS. Whether its end or its reset is seen first is chance, and Node has words for one. */
 function handshakeError(error: NodeJS.ErrnoException): Error {
-  if (error.code !== "ECONNRESET" && error.code !== "EPIPE") return error;
-  return egressError("TLS_ERROR", "the server", { requestSent: false, cause: error });
+  return error.code === "ECONNRESET" || error.code === "EPIPE" ? noTls(error) : error;
+}
+
+function noTls(cause?: Error): Error {
+  return egressError("TLS_ERROR", "the server", { requestSent: false, cause });
 }
 
 // Below every library, TLS included: a TLSSocket is a Socket. Outside a scope nothing changes.

@@ -45,4 +45,5 @@ export const family: ProbeFamily = {
   },
 };
 
-const HUNG_UP = new ProbeError("PROVIDER_ERROR", { message: "The broker closed the connection without an answer." });
+/** Where it broke, the socket knows. */
+const HUNG_UP = new Error("The broker closed the connection.");

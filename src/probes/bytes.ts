@@ -1,4 +1,5 @@
 import type net from "node:net";
+import { HUNG_UP } from "./meanings.ts";
 import { ProbeError } from "./types.ts";
 
 /** More than any message of a login; a server that announces more is none of the kind that was asked for. */
@@ -45,8 +46,6 @@ export function createByteReader(socket: net.Socket): ByteReader {
     },
   };
 }
-
-const HUNG_UP = new ProbeError("PROVIDER_ERROR", { message: "The server closed the connection without an answer." });
 
 const NOT_THIS_KIND = new ProbeError("PROVIDER_ERROR", {
   message: "The answer is not what this kind of server says.",

@@ -1,5 +1,6 @@
 import type net from "node:net";
 import type tls from "node:tls";
+import { HUNG_UP } from "./meanings.ts";
 import { openSocket, type Place, secured } from "./sockets.ts";
 import { ProbeError } from "./types.ts";
 
@@ -73,5 +74,3 @@ export const UNKNOWN_ANSWER = new ProbeError("PROVIDER_ERROR", {
   message: "The answer is not what this kind of server says.",
   remedy: "Check that host, port and TLS setting are those of this kind of server.",
 });
-
-const HUNG_UP = new ProbeError("PROVIDER_ERROR", { message: "The server closed the connection without an answer." });

@@ -1,6 +1,7 @@
 import { translate } from "../egress/errors.ts";
 import { EgressError, type EgressErrorCode, type SocketScope } from "../egress/index.ts";
 import type { TestCode } from "../lib/errors.ts";
+import { HUNG_UP, OTHER_KIND } from "./meanings.ts";
 import { ProbeError, type ProbeFamily } from "./types.ts";
 
 /** How deep drivers wrap what really happened. */
@@ -14,9 +15,9 @@ const CODES: Partial<Record<EgressErrorCode, TestCode>> = {
   TIMEOUT: "TIMEOUT",
 };
 
-/** What a probe's failure means: a refused address whatever the driver made of it, then what the family knows, then the network. */
+/** What a probe's failure means: what the scope refused whatever the driver made of it, then what the family knows, then the network. */
 export function meaningOf(error: unknown, family: ProbeFamily, scope: SocketScope): ProbeError {
-  if (scope.refusal) return refusedAddress(scope.refusal);
+  if (scope.refusal) return networkMeaning(scope.refusal) ?? OTHER_KIND;
   if (error instanceof ProbeError) return error;
   const chain = causesOf(error);
   for (const one of chain) {
@@ -28,10 +29,7 @@ export function meaningOf(error: unknown, family: ProbeFamily, scope: SocketScop
     const known = one ? networkMeaning(one) : null;
     if (known) return known;
   }
-  return new ProbeError(
-    "PROVIDER_ERROR",
-    scope.failure ? { message: "The server closed the connection without an answer." } : {},
-  );
+  return scope.failure ? HUNG_UP : new ProbeError("PROVIDER_ERROR");
 }
 
 /** The host is named: it may be one that a cluster handed out. The rest of the sentence is the remedy. */
@@ -44,17 +42,24 @@ function networkMeaning(error: unknown): ProbeError | null {
   if (/before secure TLS connection was established/.test(String((error as Error).message))) return new ProbeError("TLS_ERROR");
   const { code, message } = translate(error, "the server", false);
   const known = CODES[code];
-  if (!known) return null;
+  if (!known) return error instanceof EgressError ? brokenAnswer(error) : null;
   if (error instanceof EgressError && known === "BLOCKED_ADDRESS") return refusedAddress(error);
   return new ProbeError(known, error instanceof EgressError ? { message } : {});
+}
+
+/** Too much of it, lost on the way, or no HTTP at all, of which the client's parser tells. */
+function brokenAnswer({ code, cause }: EgressError): ProbeError {
+  const isNoHttp = (cause as Error | undefined)?.name === "HTTPParserError";
+  return code === "CONNECTION_LOST" && !isNoHttp ? HUNG_UP : OTHER_KIND;
 }
 
 /** By OpenSSL's code, or by its words where a driver has put a code of its own in its place. */
 const UNTRUSTED = /SELF_SIGNED|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF)|self-signed certificate|unable to (get|verify)/;
 const OTHER_NAME = /ALTNAME_INVALID|does not match certificate's altnames/;
 const RUN_OUT = /CERT_HAS_EXPIRED|certificate has expired/;
+const TOO_SOON = /CERT_NOT_YET_VALID|certificate is not yet valid/;
 
-/** The three ways in which a certificate is wrong have three remedies. */
+/** Each way in which a certificate is wrong has a remedy of its own. */
 function certificateError(error: unknown): ProbeError | null {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   const said = `${code} ${message}`;
@@ -72,6 +77,11 @@ function certificateError(error: unknown): ProbeError | null {
     return new ProbeError("TLS_ERROR", {
       message: "The server's certificate has run out.",
       remedy: "Have whoever runs the server renew it.",
+    });
+  if (TOO_SOON.test(said))
+    return new ProbeError("TLS_ERROR", {
+      message: "The server's certificate is not valid yet.",
+      remedy: "Check the clock of the server, and of the machine that Moorline runs on.",
     });
   return null;
 }

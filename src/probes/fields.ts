@@ -55,7 +55,7 @@ export function verifiedTls(values: ConnectionValues): tls.SecureContextOptions 
   return { ...certificatesOf(values), minVersion: "TLSv1.2", rejectUnauthorized: true };
 }
 
-/** `a:1, b` as hosts and ports. */
+/** `a:1, b` as hosts and ports. Throws ProbeError for a port that there is not. */
 export function hostsOf(text: string, defaultPort: number): { host: string; port: number }[] {
   return text
     .split(",")
@@ -63,6 +63,12 @@ export function hostsOf(text: string, defaultPort: number): { host: string; port
     .filter(Boolean)
     .map((one) => {
       const [, host = "", port] = /^(\[[^\]]+\]|[^:]+|[^:]*:[^:]*:.*?)(?::(\d+))?$/.exec(one) ?? [];
+      if (Number(port) > 65_535 || Number(port) === 0) throw NO_PORT;
       return { host: host.replace(/^\[|\]$/g, ""), port: port ? Number(port) : defaultPort };
     });
 }
+
+const NO_PORT = new ProbeError("HOST_NOT_FOUND", {
+  message: "A port that was entered is not a number from 1 to 65535.",
+  remedy: "Check the address: the port stands behind the last colon.",
+});

@@ -1,3 +1,4 @@
+import net from "node:net";
 import { isVisible } from "../catalogue/fields.ts";
 import { atPath } from "../catalogue/paths.ts";
 import { expand, expandJson, TemplateError, variablesOf } from "../catalogue/templates.ts";
@@ -65,13 +66,20 @@ export function tlsOf(values: ConnectionValues): { tls?: ReturnType<typeof certi
 function urlOf({ url, query }: Pick<ProbeRequest, "url" | "query">, values: ConnectionValues): URL {
   const [, base = "", rest = ""] = /^(\{connection\.[A-Za-z0-9]+(?:\|[^{}]*)?\}|https?:\/\/[^/]+)(.*)$/s.exec(url) ?? [];
   const path = expand(rest, { connection: encoded(values) });
-  const whole = URL.parse(expand(base, { connection: values }).replace(/\/+$/, "") + path);
+  const whole = URL.parse(expand(base, { connection: bracketed(values) }).replace(/\/+$/, "") + path);
   if (!whole || !/^https?:$/.test(whole.protocol)) {
     const words = { message: "The address is not a complete URL.", remedy: "Enter it with https:// or http:// in front." };
     throw new ProbeError("HOST_NOT_FOUND", words);
   }
   for (const [name, value] of Object.entries(given(query, values))) whole.searchParams.set(name, value);
   return whole;
+}
+
+/** An IPv6 address as URLs have it (RFC 3986 section 3.2.2). */
+function bracketed(values: ConnectionValues): ConnectionValues {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, net.isIPv6(String(value)) ? `[${value}]` : value]),
+  );
 }
 
 function encoded(values: ConnectionValues): ConnectionValues {

@@ -9,3 +9,5 @@ export const CLOCK = new ProbeError("PROVIDER_ERROR", {
 
 /** A 2xx answer that nobody of this kind gives. */
 export const OTHER_KIND = new ProbeError("PROVIDER_ERROR", { message: "The answer is not what this kind of server says." });
+
+export const HUNG_UP = new ProbeError("PROVIDER_ERROR", { message: "The server closed the connection without an answer." });

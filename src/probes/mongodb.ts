@@ -62,7 +62,7 @@ interface Target {
 
 function targetOf(values: ConnectionValues): Target {
   const string = textOf(values, "connectionString");
-  if (string !== undefined && textOf(values, "configurationType") !== "values") return fromString(string);
+  if (string !== undefined && textOf(values, "configurationType") !== "values") return fromString(string, values);
   const host = textOf(values, "host") ?? "";
   const replicaSet = textOf(values, "replicaSet");
   const [username, password] = [textOf(values, "username"), textOf(values, "password")];
@@ -90,10 +90,10 @@ const HARMLESS = new Set(
   replicaset retryreads retrywrites serverselectiontimeoutms sockettimeoutms srvmaxhosts srvservicename ssl timeoutms tls w
   waitqueuetimeoutms wtimeoutms zlibcompressionlevel`.split(/\s+/),
 );
-const MECHANISMS = new Set(["DEFAULT", "SCRAM-SHA-1", "SCRAM-SHA-256", "PLAIN"]);
+const MECHANISMS = new Set(["DEFAULT", "SCRAM-SHA-1", "SCRAM-SHA-256", "PLAIN", "MONGODB-X509"]);
 
 /** Throws ProbeError where the string asks for what is not done here. */
-function fromString(uri: string): Target {
+function fromString(uri: string, values: ConnectionValues): Target {
   const parameters = new URLSearchParams(/\?(.*)$/s.exec(uri)?.[1] ?? "");
   for (const [name, value] of parameters) {
     const isMechanism = name.toLowerCase() === "authmechanism";
@@ -103,7 +103,8 @@ function fromString(uri: string): Target {
       remedy: "Leave the option out, or enter the values one by one instead of a connection string.",
     });
   }
-  return { uri, database: undefined, options: {} };
+  // The driver looks at them only where the string asks for TLS.
+  return { uri, database: undefined, options: { secureContext: createSecureContext(verifiedTls(values)) } };
 }
 
 const BAD_STRING = new ProbeError("HOST_NOT_FOUND", {

@@ -38,6 +38,7 @@ export const family: ProbeFamily = {
 
 function optionsOf(values: ConnectionValues, timeoutMs: number): IClientOptions {
   const protocolVersion = (numberOf(values, "protocolVersion") ?? 4) as 3 | 4 | 5;
+  if (values["password"] !== undefined && values["username"] === undefined) throw protocolVersion === 5 ? UNSENT : NO_USER;
   return {
     protocolVersion,
     protocolId: protocolVersion === 3 ? "MQIsdp" : "MQTT",
@@ -83,6 +84,14 @@ function webSocketTo({ host, port, secure }: Place, path: string): Duplex {
   const options = { ...secure, followRedirects: false } as object;
   return createWebSocketStream(new WebSocket(url, ["mqtt"], options));
 }
+
+const NO_USER = new ProbeError("INVALID_CREDENTIALS", {
+  message: "This version of MQTT knows no password without a user name.",
+  remedy: "Enter the user name as well, or choose MQTT 5.",
+});
+
+/** MQTT 5 allows it (3.1.2.9), the driver does not. */
+const UNSENT = new ProbeError("NOT_TESTABLE", { message: "A password without a user name is not tested from here." });
 
 const HUNG_UP = new ProbeError("PROVIDER_ERROR", {
   message: "The broker closed the connection without an answer.",

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { Client, type ConnectConfig } from "ssh2";
 import type { ConnectionValues } from "../catalogue/types.ts";
 import { numberOf, pemOf, textOf } from "./fields.ts";
+import { HUNG_UP } from "./meanings.ts";
 import { ProbeError, type ProbeInput } from "./types.ts";
 
 /** An SSH connection that is logged in (RFC 4252: password, keyboard-interactive or public key), as long as `work` needs it. */
@@ -75,13 +76,13 @@ function same(one: string, other: string): boolean {
 export function sshMeaning(error: unknown): "INVALID_CREDENTIALS" | ProbeError | undefined {
   const { level, message } = error as { level?: unknown; message?: unknown };
   if (level === "client-authentication") return "INVALID_CREDENTIALS";
-  if (/^Cannot parse privateKey|^Encrypted (private )?OpenSSH|bad passphrase|no passphrase/i.test(String(message)))
+  if (
+    /^Cannot parse privateKey|^privateKey value|^Encrypted (private )?OpenSSH|bad passphrase|no passphrase/i.test(String(message))
+  )
     return UNREADABLE;
   if (level === "handshake" || level === "protocol") return NO_AGREEMENT;
   return undefined;
 }
-
-const HUNG_UP = new ProbeError("PROVIDER_ERROR", { message: "The server closed the connection without an answer." });
 
 const OTHER_HOST = new ProbeError("TLS_ERROR", {
   message: "The server's host key is not the one whose fingerprint was entered.",
