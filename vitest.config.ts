@@ -53,8 +53,8 @@ function project(
       ...files,
       isolate,
       environment: "node",
-      // Before every test file: sockets reach this machine only.
-      setupFiles: ["test/support/network-off.ts"],
+      // Before every test file: sockets reach this machine only; what is compared with a regular expression has to match it.
+      setupFiles: ["test/support/network-off.ts", "test/support/matching.ts"],
       // Long enough for a machine that has other work as well: nobody waits for them but a test that fails.
       testTimeout: 60_000,
       hookTimeout: 120_000,
