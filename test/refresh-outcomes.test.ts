@@ -159,12 +159,13 @@ describe("a provider that cannot be had", () => {
   test("does not stop the callers of another client, nor those whose token is still good", async () => {
     const grown = await grow(app, "none", "good-still");
     await strict.behave(grown.clientId, UNAVAILABLE);
+    const began = performance.now();
     for (let round = 1; round <= 12; round += 1) await refresh(app, ADMIN_KEY, grown.id);
-    expect(asked(grown)).toBeLessThanOrEqual(5);
-    expect(await refresh(app, ADMIN_KEY, grown.id)).toMatchObject({
-      __typename: "ProviderError",
-      retryAfterSeconds: expect.any(Number),
-    });
+    // Five, and one more for each pause that is over meanwhile where the machine is slow: the shortest takes five seconds.
+    expect(asked(grown)).toBeLessThanOrEqual(5 + Math.floor((performance.now() - began) / (5 * SECOND)));
+    await expect
+      .poll(() => refresh(app, ADMIN_KEY, grown.id))
+      .toMatchObject({ __typename: "ProviderError", retryAfterSeconds: expect.any(Number) });
     expect(await need(app, grown)).toMatchObject(usable);
     const other = await expired("strict", "unconcerned");
     expect(await need(app, other)).toMatchObject(usable);

@@ -5,5 +5,6 @@ import { expect } from "vitest";
  * says nothing, and passes whatever the text is.
  */
 expect.addEqualityTesters([
-  (got, wanted) => (wanted instanceof RegExp && !(got instanceof RegExp) ? typeof got === "string" && wanted.test(got) : undefined),
+  (got, wanted) =>
+    wanted instanceof RegExp && !(got instanceof RegExp) ? typeof got === "string" && wanted.test(got) : undefined,
 ]);
