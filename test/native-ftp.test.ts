@@ -54,7 +54,6 @@ function startFtp(more = "", modules: string[] = []): Promise<Daemon> {
 const TLS = "TLSEngine on\nTLSECCertificateFile @/cert.pem\nTLSECCertificateKeyFile @/key.pem\nTLSRequired on";
 
 let app: TestApp;
-let patient: TestApp;
 let plain: Daemon;
 let explicit: Daemon;
 let implicit: Daemon;
@@ -62,16 +61,15 @@ let implicit: Daemon;
 // proftpd is Debian's packages proftpd-core and proftpd-mod-crypto.
 describe.skipIf(!SERVER)("an FTP server", () => {
   beforeAll(async () => {
-    [app, patient, plain, explicit, implicit] = await Promise.all([
+    [app, plain, explicit, implicit] = await Promise.all([
       startNativeApp(),
-      startNativeApp(undefined, 8_000),
       startFtp(),
       startFtp(TLS, ["mod_tls.c"]),
       startFtp(`${TLS}\nTLSOptions UseImplicitSSL`, ["mod_tls.c"]),
     ]);
   }, 120_000);
   afterAll(async () => {
-    await Promise.all([app?.close(), patient?.close(), plain?.stop(), explicit?.stop(), implicit?.stop()]);
+    await Promise.all([app?.close(), plain?.stop(), explicit?.stop(), implicit?.stop()]);
   });
 
   const ADA = { host: "localhost", username: "ada", password: "correct horse" };
@@ -93,7 +91,7 @@ describe.skipIf(!SERVER)("an FTP server", () => {
     mkdirSync(folder);
     // Some 265 bytes each, in a list of 1.6 million.
     for (let index = 0; index < 6_000; index++) write(join(folder, String(index).padStart(200, "a")), "");
-    expect(await tryNative(patient, "ftp", { ...ADA, port: plain.port, rootPath: folder })).toMatchObject({ ok: true });
+    expect(await tryNative(app, "ftp", { ...ADA, port: plain.port, rootPath: folder })).toMatchObject({ ok: true });
   });
 
   test.each([

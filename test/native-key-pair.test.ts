@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { TestApp } from "./support/app.ts";
-import { closedPort, rawServer, startNativeApp, tryNative } from "./support/native.ts";
+import { closedPort, impatiently, rawServer, startNativeApp, tryNative } from "./support/native.ts";
 import { routeHosts } from "./support/routed.ts";
 
 /** Enterprise services with a login of their own, at hosts that follow from the account: Snowflake and NetSuite. */
@@ -140,7 +140,7 @@ describe("Snowflake", () => {
     expect(await tried()).toMatchObject({ code: "TLS_ERROR" });
     const silent = await rawServer();
     led = `http://localhost:${silent.port}`;
-    expect(await tried()).toMatchObject({ code: "TIMEOUT" });
+    expect(await impatiently(app, tried)).toMatchObject({ code: "TIMEOUT" });
     await silent.close();
   });
 });

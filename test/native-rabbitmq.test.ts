@@ -6,7 +6,6 @@ import { RABBITMQ, type RabbitMq, startRabbitMq } from "./support/rabbitmq.ts";
 
 let app: TestApp;
 /** RabbitMQ takes three seconds to say that a password is wrong. */
-let patient: TestApp;
 let server: RabbitMq;
 
 const ADA = { host: "localhost", username: "ada", password: "correct horse" };
@@ -14,7 +13,7 @@ const SECURE = { tls: true, caCertificate: LOCALHOST.cert };
 
 /** What AMQP 0-9-1, AMQP 1.0 and STOMP have in common, by the same broker. `ports`: in the clear, and with TLS. */
 function testBroker(slug: string, ports: () => [plain: number, tls: number]): (more: object) => Promise<TestOutcome> {
-  const tried = (more: object) => tryNative(patient, slug, { ...ADA, port: ports()[0], ...more });
+  const tried = (more: object) => tryNative(app, slug, { ...ADA, port: ports()[0], ...more });
 
   testUnreachable(() => ({ app, slug, fields: ADA, at: (host, port) => ({ host, port }) }));
 
@@ -57,10 +56,10 @@ function testBroker(slug: string, ports: () => [plain: number, tls: number]): (m
 // rabbitmq-server is a package of Debian of that name.
 describe.skipIf(!RABBITMQ)("a RabbitMQ broker", () => {
   beforeAll(async () => {
-    [app, patient, server] = await Promise.all([startNativeApp(), startNativeApp(undefined, 8_000), startRabbitMq()]);
+    [app, server] = await Promise.all([startNativeApp(), startRabbitMq()]);
   }, 120_000);
   afterAll(async () => {
-    await Promise.all([app?.close(), patient?.close(), server?.stop()]);
+    await Promise.all([app?.close(), server?.stop()]);
   });
 
   describe("by AMQP 0-9-1", () => {
@@ -89,7 +88,7 @@ describe.skipIf(!RABBITMQ)("a RabbitMQ broker", () => {
 
   describe("by MQTT over WebSocket", () => {
     const tried = (more: object) =>
-      tryNative(patient, "mqtt", { ...ADA, protocol: "ws", port: server.webMqtt, path: "/ws", ...more });
+      tryNative(app, "mqtt", { ...ADA, protocol: "ws", port: server.webMqtt, path: "/ws", ...more });
 
     test("works by the path that was entered, and by no other", async () => {
       expect(await tried({})).toMatchObject({ ok: true, code: "OK" });
