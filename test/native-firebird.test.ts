@@ -12,6 +12,10 @@ import { rawServer, startNativeApp, testUnreachable, tryNative } from "./support
 const [server, isql] = [findBinary("firebird"), findBinary("isql-fb")];
 const PASSWORD = "correct horse";
 
+/** A user whose salt the driver reads, and one whose salt begins with a zero, which it does not. Salts are made by chance. */
+let readable: string;
+let unreadable: string;
+
 /** Its own users and database, made through its engine without a server: the one way to begin. */
 function prepare(directory: string, port: number): void {
   const owner = unprivileged();
@@ -26,11 +30,18 @@ ServerMode = Super\n`,
   );
   writeFileSync(join(directory, "databases.conf"), `shop = ${directory}/shop.fdb\nlost = ${directory}/lost.fdb\n`);
   writeFileSync(join(directory, "plugins.conf"), "");
+  const users = Array.from({ length: 200 }, (_, index) => `create user U${index} password '${PASSWORD}';`);
   const sql = `create database '${directory}/users.fdb' user SYSDBA;
     create user SYSDBA password '${PASSWORD}';
-    create user ADA password '${PASSWORD}';
-    create database '${directory}/shop.fdb' user SYSDBA;`;
-  execFileSync(isql!, ["-q", "-b"], { ...owner, cwd: directory, input: sql, env: environment(directory), stdio: "pipe" });
+    ${users.join("\n")}
+    create database '${directory}/shop.fdb' user SYSDBA;
+    connect '${directory}/users.fdb' user SYSDBA;
+    set heading off;
+    select iif(min(PLG$SALT) < x'10', 'short', 'long'), PLG$USER_NAME from PLG$SRP where PLG$USER_NAME starting with 'U' group by PLG$USER_NAME;`;
+  const options = { ...owner, cwd: directory, input: sql, env: environment(directory), stdio: "pipe" } as const;
+  const told = String(execFileSync(isql!, ["-q", "-b"], options));
+  readable = /long\s+(U\d+)/.exec(told)?.[1] ?? "";
+  unreadable = /short\s+(U\d+)/.exec(told)?.[1] ?? "";
 }
 
 /** Where it looks for all of its files. */
@@ -55,7 +66,7 @@ afterAll(async () => {
 
 const FIELDS = { database: "shop", username: "ADA", password: PASSWORD };
 const tried = (more: object = {}) =>
-  tryNative(app, "firebird", { ...FIELDS, host: "127.0.0.1", port: daemon?.port ?? 0, ...more });
+  tryNative(app, "firebird", { ...FIELDS, username: readable, host: "127.0.0.1", port: daemon?.port ?? 0, ...more });
 
 describe("a Firebird server", () => {
   testUnreachable(() => ({ app, slug: "firebird", fields: FIELDS, at: (host, port) => ({ host, port }) }));
@@ -78,6 +89,10 @@ describe.skipIf(!server || !isql)("a real Firebird server", () => {
     ["a wrong user", { username: "NOBODY" }],
   ])("%s is INVALID_CREDENTIALS", async (_what, more) => {
     expect(await tried(more)).toMatchObject({ ok: false, code: "INVALID_CREDENTIALS" });
+  });
+
+  test("a user whose salt the driver misreads is told what helps: the same password, set once more", async () => {
+    expect(await tried({ username: unreadable })).toMatchObject({ ok: false, code: "INVALID_CREDENTIALS", remedy: /salt/ });
   });
 
   test("a database that is not there is RESOURCE_NOT_FOUND", async () => {

@@ -32,6 +32,12 @@ export const family: ProbeFamily = {
   },
 };
 
+/** node-firebird 2 takes each salt for 64 digits long: one that begins with a zero, as one in sixteen does, is written shorter. */
+const REFUSED = new ProbeError("INVALID_CREDENTIALS", {
+  remedy:
+    "Check the user name and the password. Where they are right, set the same password once more (ALTER USER … PASSWORD …): Moorline's driver cannot read one salt in sixteen, and that makes a new one.",
+});
+
 const NO_DATABASE = new ProbeError("RESOURCE_NOT_FOUND", {
   message: "The server cannot open this database.",
   remedy: "Enter its path on the server, or its alias there.",
@@ -48,9 +54,9 @@ const NO_ENCRYPTION = new ProbeError("TLS_ERROR", {
 });
 
 /** Of Firebird's `iberror.h`. */
-const MEANINGS: Record<number, ProbeError | "INVALID_CREDENTIALS" | "PERMISSION_DENIED"> = {
-  335544472: "INVALID_CREDENTIALS", // isc_login
-  335545106: "INVALID_CREDENTIALS", // isc_login_error
+const MEANINGS: Record<number, ProbeError | "PERMISSION_DENIED"> = {
+  335544472: REFUSED, // isc_login
+  335545106: REFUSED, // isc_login_error
   335544352: "PERMISSION_DENIED", // isc_no_priv
   335544344: NO_DATABASE, // isc_io_error
   335544323: NO_DATABASE, // isc_bad_db_format
